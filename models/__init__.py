@@ -1,0 +1,1 @@
+"""Model cards, networks and how they were trained."""
