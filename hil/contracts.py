@@ -301,6 +301,10 @@ class TwinProcesses(Protocol):
         """Plain data for `hil twin` and the host record."""
         ...
 
+    def check(self) -> None:
+        """Errors: RigError when a process has ended by itself."""
+        ...
+
     def stop(self) -> None:
         """End every process; idempotent, bounded in time."""
         ...

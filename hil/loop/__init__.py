@@ -1,0 +1,1 @@
+"""Pacing, stages and budgets, tick log."""

@@ -1,0 +1,1 @@
+"""Campaign of episodes: what happens between the plan and the record."""

@@ -1,0 +1,115 @@
+"""What `certify` and `run` share: options, display, and the way from plan to exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from hil.errors import BadInput
+
+if TYPE_CHECKING:
+    from hil.plan.freeze import PolicyName
+    from scenarios.schema import Profile
+
+RUN_OPTIONS = [
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Run folder to write; must be new or empty.  [default: runs/PROFILE-RIG-TIME]",
+    ),
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Instead of the profile's."),
+    click.option(
+        "--policy",
+        type=click.Choice(["model", "expert", "null"]),
+        default="model",
+        show_default=True,
+        help="Who decides: the model, the scripted expert (ceiling) or nobody (floor).",
+    ),
+    click.option(
+        "--model",
+        multiple=True,
+        metavar="NAME=FOLDER",
+        help="Use the card and network in FOLDER instead of zoo model NAME. May be repeated.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON."),
+]
+
+
+def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """Decorator that adds several click options, shown in the order given."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def execute(
+    profile: Profile,
+    profile_sha256: str,
+    rig_name: str,
+    out: Path | None,
+    seed: int | None,
+    policy: str,
+    models: Sequence[str],
+    as_json: bool,
+) -> int:
+    """Freeze, run, judge, sign, report; returns the exit code."""
+    from rich.console import Console
+
+    from hil.catalogue import load_rig
+    from hil.cli.progress import RunDisplay
+    from hil.plan.freeze import freeze
+    from hil.report.table import print_table
+    from hil.run.campaign import run_campaign
+    from hil.safety import StopRequest, stop_on_signals
+    from hil.workflow import finish
+
+    rig, rig_path = load_rig(rig_name)
+    plan = freeze(
+        profile,
+        profile_sha256,
+        rig,
+        rig_path,
+        seed,
+        cast("PolicyName", policy),
+        _overrides(models),
+    )
+    folder = out or _default_folder(profile.name, rig.name)
+    console = Console(stderr=True, highlight=False)
+    with stop_on_signals(StopRequest()) as stop:
+        with RunDisplay(plan, console) as display:
+            ending = run_campaign(plan, folder, display, stop)
+        verdict = finish(folder)
+    if as_json:
+        click.echo((folder / "verdict.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        print_table(verdict, Console(highlight=False))
+        click.echo(f"\nrecord and evidence: {folder}\nreport: {folder / 'report.html'}")
+    if ending.error is not None:
+        raise ending.error
+    if ending.outcome == "interrupted":
+        click.echo(f"hil: interrupted by {ending.reason}; the rig is safe", err=True)
+        return 4
+    return verdict.exit_code
+
+
+def _overrides(models: Sequence[str]) -> Mapping[str, str]:
+    pairs = {}
+    for given in models:
+        name, separator, folder = given.partition("=")
+        if not (separator and name and folder):
+            raise BadInput(f"--model {given!r} is not of the form NAME=FOLDER")
+        pairs[name] = folder
+    return pairs
+
+
+def _default_folder(profile: str, rig: str) -> Path:
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{profile}-{rig}-{now}"

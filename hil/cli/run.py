@@ -1,0 +1,37 @@
+"""`hil run`: one scenario, certifying nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hil.cli.execute import RUN_OPTIONS, add_options, execute
+
+
+@click.command("run")
+@click.argument("scenario")
+@click.option("--rig", default="twin-so101", show_default=True, help="Name or .toml path of a rig.")
+@click.option("--episodes", "-n", type=click.IntRange(1, 100_000), default=1, show_default=True)
+@add_options(RUN_OPTIONS)
+def command(
+    scenario: str,
+    rig: str,
+    episodes: int,
+    out: Path | None,
+    seed: int | None,
+    policy: str,
+    model: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Run SCENARIO on a rig, without certifying anything.
+
+    Record, verdict, report and signatures are written all the same; the exit code is that of
+    the scenario's own claims, which a few episodes cannot show.
+    """
+    from hil.canonical import canonical_json, sha256_bytes
+    from hil.plan.freeze import single
+
+    profile = single(scenario, episodes)
+    digest = sha256_bytes(canonical_json(profile.model_dump(mode="json", by_alias=True)))
+    return execute(profile, digest, rig, out, seed, policy, model, as_json)

@@ -1,0 +1,79 @@
+"""Preallocated logs of one episode: nothing in a tick grows a list or touches a disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.contracts import NEVER, DeviceStamps, FloatArray, IntArray
+from hil.record.format import TICK, Channel, TickFlag
+
+
+class TickLog:
+    """Room for `capacity` ticks; one row each, dtype `hil.record.format.TICK`."""
+
+    def __init__(self, capacity: int) -> None:
+        self._rows = np.zeros(capacity, dtype=TICK)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def capacity(self) -> int:
+        return len(self._rows)
+
+    def append(
+        self,
+        tick: int,
+        skipped: int,
+        stamps_ns: tuple[int, int, int, int, int, int],
+        device: DeviceStamps | None,
+        flags: TickFlag,
+    ) -> None:
+        """Add a row. `stamps_ns`: scheduled, woke, sense, infer, act, done."""
+        if device is None:
+            far = (NEVER, NEVER, NEVER, NEVER)
+        else:
+            far = (device.received_ns, device.start_ns, device.end_ns, device.sent_ns)
+        self._rows[self._count] = (tick, skipped, *stamps_ns, *far, flags)
+        self._count += 1
+
+    def rows(self) -> NDArray[np.void]:
+        """Copy of what was logged, shape (ticks,)."""
+        return self._rows[: self._count].copy()
+
+
+class ChannelLog:
+    """Room for `capacity` samples of one channel; rows not written stay absent."""
+
+    def __init__(self, capacity: int, labels: tuple[str, ...], unit: str) -> None:
+        self.labels = labels
+        self.unit = unit
+        self._value = np.full((capacity, len(labels)), np.nan)
+        self._age_ns = np.full((capacity, len(labels)), NEVER, dtype=np.int64)
+        self._stamp_ns = np.zeros(capacity, dtype=np.int64)
+
+    def put(
+        self, row: int, stamp_ns: int, value: FloatArray | float, age_ns: IntArray | int = 0
+    ) -> None:
+        """Store the sample of tick number `row` (its place in the tick log).
+
+        NaN in `value` marks what is absent; its age stays as given.
+        """
+        self._stamp_ns[row] = stamp_ns
+        self._value[row] = value
+        self._age_ns[row] = age_ns
+
+    def channel(self, ticks: int) -> Channel:
+        """The first `ticks` samples."""
+        value: NDArray[Any] = self._value[:ticks].copy()
+        return Channel(
+            value,
+            self._stamp_ns[:ticks].copy(),
+            self._age_ns[:ticks].copy(),
+            self.labels,
+            self.unit,
+        )

@@ -1,0 +1,196 @@
+"""Freezes a plan: everything that is promised before anything moves.
+
+The plan is plain data with a digest. It holds the rig, the scenarios, the models' digests, the
+seeds of all episodes and the decision rule, so that the judge needs nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import hil
+from hil.canonical import sha256_file
+from hil.catalogue import load_scenario
+from hil.config import validate
+from hil.contracts import ModelImage
+from hil.errors import BadInput
+from hil.plugins import TASKS, load
+from hil.record.writer import episode_names
+from hil.task import Task
+from models.card import ModelCard
+from models.zoo import find_model, load_card
+from rigs.schema import Rig
+from scenarios.schema import Profile, ProfileScenario, Scenario, SuccessClaim
+
+PolicyName = Literal["model", "expert", "null"]
+
+
+@dataclass(frozen=True)
+class PlannedEpisode:
+    """One try: its name in the record, its scenario and its own seed."""
+
+    name: str
+    scenario: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class PlannedScenario:
+    """A scenario with its task's validated parameters and the model that will do it."""
+
+    scenario: Scenario
+    task: Task
+    parameters: Any
+    model: ModelImage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was promised. `data` is what `plan.json` holds."""
+
+    data: Mapping[str, Any]
+    rig: Rig
+    rig_path: Path
+    policy: PolicyName
+    scenarios: Mapping[str, PlannedScenario]
+    episodes: Sequence[PlannedEpisode]
+
+
+def freeze(
+    profile: Profile,
+    profile_sha256: str,
+    rig: Rig,
+    rig_path: Path,
+    seed: int | None = None,
+    policy: PolicyName = "model",
+    models: Mapping[str, str] | None = None,
+) -> Plan:
+    """Make the plan of a run.
+
+    Args:
+        profile: scenarios, episodes and decision rule.
+        seed: of the whole run; the profile's own when None.
+        policy: who decides: the scenario's model, the scripted expert, or the null policy.
+        models: folders to use in place of zoo models, by the model's name in the scenario.
+
+    Errors: BadInput for unknown scenarios and models, parameters out of range, or a model whose
+    digest differs from its card.
+    """
+    overrides = dict(models or {})
+    master = profile.seed if seed is None else seed
+    planned: dict[str, PlannedScenario] = {}
+    rows: list[dict[str, Any]] = []
+    cards: dict[str, tuple[ModelCard, ModelImage]] = {}
+    for entry in profile.scenarios:
+        scenario, path = load_scenario(entry.id)
+        task: Task = load(TASKS, scenario.archetype)
+        if policy != "model" and task.kind != "embodied":
+            raise BadInput(
+                f"scenario {scenario.id!r} has no {policy!r} policy:"
+                f" its archetype {scenario.archetype!r} only shows stimuli to a model",
+                "run it with --policy model",
+            )
+        parameters = validate(scenario.task, task.Parameters, str(path), "task")
+        name = scenario.policy.model
+        card, image = load_card(find_model(overrides.pop(name, name)))
+        if card.archetype != scenario.archetype:
+            raise BadInput(
+                f"model {card.name!r} is for archetype {card.archetype!r},"
+                f" scenario {scenario.id!r} needs {scenario.archetype!r}"
+            )
+        cards[name] = (card, image)
+        planned[scenario.id] = PlannedScenario(scenario, task, parameters, image)
+        rows.append(_scenario_row(scenario, entry, path, parameters))
+    if overrides:
+        raise BadInput(
+            f"no scenario of profile {profile.name!r} uses model {', '.join(sorted(overrides))}",
+            f"models in use: {', '.join(sorted(cards))}",
+        )
+    episodes = _episodes(profile, master)
+    data = {
+        "schema": 1,
+        "harness": {"name": "hil-testbed", "version": hil.__version__},
+        "profile": {
+            "name": profile.name,
+            "title": profile.title,
+            "decision": profile.decision,
+            "sha256": profile_sha256,
+        },
+        "rig": {
+            "name": rig.name,
+            "title": rig.title,
+            "kind": rig.kind,
+            "sha256": sha256_file(rig_path),
+            "content": rig.model_dump(mode="json", by_alias=True, exclude_none=True),
+        },
+        "seed": master,
+        "policy": policy,
+        "stopping_rule": "every planned episode is run once; none is repeated or left out",
+        "scenarios": rows,
+        "models": [_model_row(name, *pair) for name, pair in sorted(cards.items())],
+        "episodes": [vars(episode) for episode in episodes],
+    }
+    return Plan(data, rig, rig_path, policy, planned, episodes)
+
+
+def single(scenario_id: str, episodes: int) -> Profile:
+    """A profile of one scenario, for `hil run`: its result certifies nothing."""
+    return Profile(
+        schema=1,
+        name="single",
+        title=f"{scenario_id} alone",
+        decision="a single run: shows its claims, and certifies nothing",
+        seed=1,
+        scenarios=[ProfileScenario(id=scenario_id, episodes=episodes)],
+    )
+
+
+def episode_seed(master: int, scenario: str, index: int) -> int:
+    """Seed of one episode (48 bit), independent of what else the plan holds."""
+    digest = hashlib.sha256(f"{master}/{scenario}/{index}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
+
+
+def _episodes(profile: Profile, master: int) -> list[PlannedEpisode]:
+    slots = [(entry.id, index) for entry in profile.scenarios for index in range(entry.episodes)]
+    names = episode_names(len(slots))
+    return [
+        PlannedEpisode(name, scenario, episode_seed(master, scenario, index))
+        for name, (scenario, index) in zip(names, slots, strict=True)
+    ]
+
+
+def _scenario_row(
+    scenario: Scenario, entry: ProfileScenario, path: Path, parameters: Any
+) -> dict[str, Any]:
+    claims = [
+        claim.model_copy(update={"p": entry.success_p})
+        if isinstance(claim, SuccessClaim) and entry.success_p is not None
+        else claim
+        for claim in scenario.claims
+    ]
+    row = scenario.model_dump(mode="json", exclude={"version", "policy", "task", "claims"})
+    return {
+        **row,
+        "sha256": sha256_file(path),
+        "task": parameters.model_dump(mode="json"),
+        "policy_model": scenario.policy.model,
+        "claims": [claim.model_dump(mode="json") for claim in claims],
+        "episodes": entry.episodes,
+    }
+
+
+def _model_row(name: str, card: ModelCard, image: ModelImage) -> dict[str, Any]:
+    return {
+        "name": name,
+        "card": card.name,
+        "title": card.title,
+        "sha256": image.sha256,
+        "bytes": len(image.content),
+        "licence": card.licence,
+        "limits": card.limits,
+    }

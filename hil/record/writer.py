@@ -1,0 +1,154 @@
+"""Writes a run folder: append-only, each episode at once, the ledger row by row.
+
+Nothing is ever rewritten. An episode's folder appears by one rename after all of its files
+are on disk, and its ledger row, with the digest of each file, after that: whatever happens,
+the record is complete up to the last row.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hil.canonical import canonical_json, readable_json, sha256_bytes
+from hil.errors import BadInput, HarnessError
+from hil.record.format import Channel, Episode
+
+PLAN = "plan.json"
+HOST = "host.json"
+LEDGER = "ledger.jsonl"
+EPISODES = "episodes"
+
+
+class RunWriter:
+    """Owner of one run folder while it is written.
+
+    Args:
+        folder: must not exist, or be empty; two runs into one folder are refused.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            occupied = any(folder.iterdir())
+        except OSError as error:
+            raise BadInput(
+                f"cannot make the run folder {folder}: {error.strerror}",
+                "name a folder that can be written with --out",
+            ) from error
+        if occupied:
+            raise BadInput(
+                f"the run folder {folder} is not empty",
+                "one run, one folder: name a new one with --out; a record is never overwritten",
+            )
+        (folder / EPISODES).mkdir()
+        self._ledger = (folder / LEDGER).open("xb")
+
+    def begin(self, plan: Mapping[str, Any], host: Mapping[str, Any], clock: str) -> None:
+        """Freeze plan and host and write the ledger's first row.
+
+        `clock` is "wall" or "virtual".
+        """
+        plan_sha256 = self._write_new(PLAN, readable_json(plan))
+        host_sha256 = self._write_new(HOST, readable_json(host))
+        row = {"row": "run", "plan_sha256": plan_sha256, "clock": clock}
+        # A virtual clock promises equal records for equal plans; the host is found, not planned.
+        if clock == "wall":
+            row["host_sha256"] = host_sha256
+        self.append(row)
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one row to the ledger and put it on disk."""
+        self._ledger.write(canonical_json(row))
+        self._ledger.flush()
+        os.fsync(self._ledger.fileno())
+
+    def write_episode(
+        self, episode: Episode, frames: Mapping[str, bytes], row: Mapping[str, Any]
+    ) -> None:
+        """Store one attempt at an episode and its ledger row (completed with file digests).
+
+        `frames` maps file names to encoded pictures. A second attempt at the same episode goes
+        beside the first under the name `NNNN.2`; none is ever hidden.
+        """
+        files = _episode_files(episode, frames)
+        final = self.folder / EPISODES / episode.name
+        partial = self.folder / EPISODES / f".{episode.name}.partial"
+        for name, content in files.items():
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        if final.exists():
+            raise HarnessError(f"episode {episode.name} is already in {self.folder}")
+        partial.rename(final)
+        digests = {f"{EPISODES}/{episode.name}/{n}": sha256_bytes(c) for n, c in files.items()}
+        self.append({**row, "files": digests})
+
+    def end(self, outcome: str, reason: str) -> None:
+        """Write the closing row; without it the record counts as cut short."""
+        self.append({"row": "end", "outcome": outcome, "reason": reason})
+        self.close()
+
+    def close(self) -> None:
+        """Release the ledger; may be called twice."""
+        if not self._ledger.closed:
+            self._ledger.close()
+        for leftover in (self.folder / EPISODES).glob(".*.partial"):
+            shutil.rmtree(leftover)
+
+    def _write_new(self, name: str, content: bytes) -> str:
+        with (self.folder / name).open("xb") as stream:
+            stream.write(content)
+        return sha256_bytes(content)
+
+
+def _episode_files(episode: Episode, frames: Mapping[str, bytes]) -> dict[str, bytes]:
+    channels = {
+        name: {"labels": list(channel.labels), "unit": channel.unit}
+        for name, channel in episode.channels.items()
+    }
+    head = {"draw": episode.draw, "meta": episode.meta, "channels": channels}
+    files = {
+        "episode.json": readable_json(head),
+        "ticks.npy": _npy(episode.ticks),
+        "events.jsonl": b"".join(canonical_json(event) for event in episode.events),
+    }
+    for name, channel in episode.channels.items():
+        files[f"channels/{name}.npy"] = _npy(_channel_rows(channel))
+    for name, content in frames.items():
+        files[f"frames/{name}"] = content
+    return files
+
+
+def channel_dtype(width: int) -> np.dtype[np.void]:
+    """Row of a channel file: host stamp, age of each value, values."""
+    return np.dtype([("stamp_ns", "<i8"), ("age_ns", "<i8", (width,)), ("value", "<f8", (width,))])
+
+
+def _channel_rows(channel: Channel) -> np.ndarray[Any, np.dtype[np.void]]:
+    rows = np.zeros(len(channel.stamp_ns), dtype=channel_dtype(len(channel.labels)))
+    rows["stamp_ns"] = channel.stamp_ns
+    rows["age_ns"] = channel.age_ns
+    rows["value"] = channel.value
+    return rows
+
+
+def _npy(array: np.ndarray[Any, Any]) -> bytes:
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def episode_names(count: int) -> Sequence[str]:
+    """Names of `count` episodes in order: "0001", "0002", ..."""
+    return [f"{number:04d}" for number in range(1, count + 1)]

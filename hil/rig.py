@@ -1,0 +1,228 @@
+"""Builds the devices of a rig file by name and owns them until they are safe and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, cast
+
+from hil.clock import Clock, Deadline, VirtualClock, WallClock
+from hil.contracts import (
+    BenchContext,
+    Capability,
+    Device,
+    DeviceSpec,
+    DriverFactory,
+    Finding,
+    Identity,
+    Inference,
+    Joints,
+    Plant,
+    SafeProof,
+    Scene,
+    TwinProcesses,
+)
+from hil.errors import BadInput, CapabilityMissing, HarnessError, UnsafeExit
+from hil.plugins import DRIVERS, PLANTS, SERVICES, TWINS, load
+from hil.safety import make_safe
+from rigs.schema import Limits, Rig
+
+TWIN_START_S = 20.0
+OPEN_WITHIN_S = 10.0
+
+_CONTRACTS: Mapping[Capability, type] = {
+    Capability.JOINTS: Joints,
+    Capability.INFERENCE: Inference,
+    Capability.SCENE: Scene,
+}
+
+
+@dataclass
+class Bench:
+    """The running rig: devices by role on one clock.
+
+    Use as a context manager. Leaving it, by whatever path, makes every opened device safe,
+    closes it and ends the twin; `safe` then holds the proofs. Errors on leaving: UnsafeExit
+    when a device could not be proved safe and nothing worse is under way.
+    """
+
+    rig: Rig
+    path: Path
+    clock: Clock
+    devices: Mapping[str, Device]
+    plant: Plant | None = None
+    twin: TwinProcesses | None = None
+    safe: list[SafeProof] = field(default_factory=list)
+    _opened: list[Device] = field(default_factory=list)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if not self.safe:
+                self.make_safe()
+        finally:
+            self._release()
+        unsafe = [proof for proof in self.safe if not proof.safe]
+        if unsafe and error is None:
+            raise UnsafeExit(_unsafe_message(unsafe), "cut the power of the rig before touching it")
+
+    def open(self) -> None:
+        """Open every device in the order of the rig file. Errors: as the drivers say."""
+        for device in self.devices.values():
+            self._opened.append(device)
+            device.open(self.deadline(OPEN_WITHIN_S))
+
+    def deadline(self, seconds: float) -> Deadline:
+        """Deadline `seconds` from now on the bench's clock."""
+        return Deadline.after_s(self.clock, seconds)
+
+    def joints(self, role: str) -> Joints:
+        """The joints in a role. Errors: CapabilityMissing."""
+        device = self.devices.get(role)
+        return device if isinstance(device, Joints) else self._lacks(role, "joints")
+
+    def inference(self, role: str) -> Inference:
+        """The terminal in a role. Errors: CapabilityMissing."""
+        device = self.devices.get(role)
+        return device if isinstance(device, Inference) else self._lacks(role, "inference")
+
+    def scene(self, role: str) -> Scene:
+        """The scene's fixture in a role. Errors: CapabilityMissing."""
+        device = self.devices.get(role)
+        return device if isinstance(device, Scene) else self._lacks(role, "scene")
+
+    def _lacks(self, role: str, capability: str) -> NoReturn:
+        raise CapabilityMissing(
+            f"rig {self.rig.name!r} has no {capability} in role {role!r}",
+            f"roles there: {_roles(self.devices)}",
+        )
+
+    def missing(self, needs: Mapping[str, str]) -> list[str]:
+        """What a scenario needs and this bench lacks, as "role: capability"."""
+        return [
+            f"{role}: {capability}"
+            for role, capability in needs.items()
+            if role not in self.devices
+            or Capability(capability) not in self.devices[role].capabilities
+        ]
+
+    def require(self, needs: Mapping[str, str], scenario: str) -> None:
+        """Errors: CapabilityMissing naming every gap."""
+        gaps = self.missing(needs)
+        if gaps:
+            raise CapabilityMissing(
+                f"scenario {scenario!r} needs {', '.join(gaps)}, which rig"
+                f" {self.rig.name!r} does not have",
+                f"roles there: {_roles(self.devices)}",
+            )
+
+    def require_limits(self) -> Limits:
+        """The envelope's limits. Errors: BadInput when a rig with joints states none."""
+        if self.rig.limits is None:
+            raise BadInput(
+                f"rig {self.rig.name!r} has joints but no [limits] table",
+                "add limits.step_rad and limits.velocity_rad_s to the rig file",
+            )
+        return self.rig.limits
+
+    def identities(self) -> dict[str, Identity]:
+        """Ask every device who it is."""
+        return {role: device.identity(self.deadline(2.0)) for role, device in self.devices.items()}
+
+    def health(self) -> dict[str, Sequence[Finding]]:
+        """Read every device's health."""
+        return {role: device.health(self.deadline(2.0)) for role, device in self.devices.items()}
+
+    def make_safe(self) -> list[SafeProof]:
+        """Make every opened device safe and keep the proofs."""
+        self.safe = make_safe(self._opened, self.clock)
+        return self.safe
+
+    def _release(self) -> None:
+        for device in reversed(self._opened):
+            device.close()
+        if self.twin is not None:
+            self.twin.stop()
+        if self.plant is not None:
+            self.plant.close()
+
+
+def build_bench(rig: Rig, path: Path) -> Bench:
+    """Start the twin if the rig has one, resolve every port and build the devices.
+
+    Nothing is opened yet and nothing moves. Errors: BadInput (unknown driver, missing or
+    ambiguous port, bad parameter), RigError (the twin does not start).
+    """
+    clock: Clock = VirtualClock() if rig.kind == "sim" else WallClock()
+    twin = _start_twin(rig, path) if rig.twin else None
+    plant: Plant | None = None
+    try:
+        ports = twin.ports if twin else {}
+        addresses = {
+            device.role: load(SERVICES, "ports")(device.port, ports) if device.port else ""
+            for device in rig.devices
+        }
+        plant = load(PLANTS, rig.sim.plant)(rig.sim.step_hz) if rig.sim else None
+        context = BenchContext(clock, plant)
+        devices = {
+            device.role: _build_device(
+                DeviceSpec(
+                    device.role,
+                    device.driver,
+                    addresses[device.role],
+                    device.parameters,
+                    path.resolve().parent,
+                ),
+                context,
+            )
+            for device in rig.devices
+        }
+    except BaseException:
+        if twin is not None:
+            twin.stop()
+        if plant is not None:
+            plant.close()
+        raise
+    return Bench(rig, path, clock, devices, plant, twin)
+
+
+def _start_twin(rig: Rig, path: Path) -> TwinProcesses:
+    if rig.twin is None:
+        raise HarnessError(f"rig {rig.name!r} has no twin to start")
+    start = load(TWINS, rig.twin.launcher)
+    deadline = Deadline.after_s(WallClock(), TWIN_START_S)
+    return cast(TwinProcesses, start(rig.twin, path.resolve().parent, deadline))
+
+
+def _build_device(spec: DeviceSpec, context: BenchContext) -> Device:
+    factory: DriverFactory = load(DRIVERS, spec.driver)
+    device: Any = factory(spec, context)
+    for capability in device.capabilities:
+        if not isinstance(device, _CONTRACTS[capability]):
+            raise BadInput(
+                f"driver {spec.driver!r} says it offers {capability.value!r} but does not keep"
+                f" the contract hil.contracts.{_CONTRACTS[capability].__name__}"
+            )
+    return cast(Device, device)
+
+
+def _roles(devices: Mapping[str, Device]) -> str:
+    offers = (
+        f"{role} ({', '.join(sorted(device.capabilities)) or 'nothing'})"
+        for role, device in devices.items()
+    )
+    return "; ".join(offers)
+
+
+def _unsafe_message(proofs: Sequence[SafeProof]) -> str:
+    stated = "; ".join(f"{p.role}: {p.state} {dict(p.readings)}" for p in proofs)
+    return f"could not prove the safe state of {stated}"

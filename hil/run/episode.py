@@ -1,0 +1,210 @@
+"""Runs one planned episode on an open bench and returns what happened as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from hil.contracts import Scene
+from hil.errors import BadInput, Blame, HilError
+from hil.loop.loop import Job, LoopEnd, Timing, run_loop
+from hil.loop.ticklog import TickLog
+from hil.plan.freeze import PlannedEpisode, PlannedScenario, PolicyName
+from hil.record.format import Channel, Episode, EpisodeEnd
+from hil.rig import Bench
+from hil.run.embodied import EmbodiedJob, Policy, expert_policy, model_policy, null_policy
+from hil.run.motion import move_to
+from hil.run.pictures import encode_png
+from hil.run.stimulus import StimulusJob
+from hil.safety import Envelope, StopRequest
+from hil.task import EmbodiedTask, StimulusTask
+
+_MOVE_WITHIN_S = 6.0
+_SCENE_WITHIN_S = 5.0
+_STIMULUS_FRAMES = 1
+
+
+@dataclass
+class Attempt:
+    """One attempt at an episode: its record, pictures, and how it ended."""
+
+    episode: Episode
+    end: EpisodeEnd
+    reason: str
+    frames: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class _Notes:
+    """What an episode leaves besides its ticks, filled in while it runs."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    frames: dict[str, bytes] = field(default_factory=dict)
+    log: TickLog | None = None
+    job: EmbodiedJob | StimulusJob | None = None
+
+
+def run_episode(
+    bench: Bench,
+    planned: PlannedScenario,
+    episode: PlannedEpisode,
+    policy: PolicyName,
+    stop: StopRequest,
+) -> Attempt:
+    """Run one episode to its end, whatever that is.
+
+    An error that the device under test is to blame for ends the episode as DEVICE_FAULT, any
+    other of the error tree as ERROR: both come back with everything recorded so far.
+    """
+    draw = planned.task.draw(planned.parameters, np.random.default_rng(episode.seed))
+    notes = _Notes()
+    run = _embodied if planned.task.kind == "embodied" else _stimulus
+    before = {role: dict(device.counters()) for role, device in bench.devices.items()}
+    try:
+        ended = run(bench, planned, draw, policy, stop, notes)
+        end = EpisodeEnd.INTERRUPTED if ended is LoopEnd.STOPPED else EpisodeEnd.COMPLETED
+        reason = stop.cause if ended is LoopEnd.STOPPED else str(ended)
+    except HilError as error:
+        end = EpisodeEnd.DEVICE_FAULT if error.blame is Blame.DEVICE else EpisodeEnd.ERROR
+        reason = f"{type(error).__name__}: {error.message}"
+    for role, device in bench.devices.items():
+        faults = {
+            name: count - before[role].get(name, 0)
+            for name, count in device.counters().items()
+            if count != before[role].get(name, 0)
+        }
+        if faults:
+            notes.events.append({"event": "counters", "role": role, "faults": faults})
+    return _attempt(bench, planned, episode, draw, end, reason, notes)
+
+
+def _attempt(
+    bench: Bench,
+    planned: PlannedScenario,
+    episode: PlannedEpisode,
+    draw: Mapping[str, object],
+    end: EpisodeEnd,
+    reason: str,
+    notes: _Notes,
+) -> Attempt:
+    ticks = notes.log.rows() if notes.log else TickLog(0).rows()
+    channels: dict[str, Channel] = notes.job.channels(len(ticks)) if notes.job else {}
+    meta = {
+        "scenario": episode.scenario,
+        "seed": episode.seed,
+        "end": str(end),
+        "reason": reason,
+        "rate_hz": planned.scenario.loop.rate_hz,
+        "virtual_clock": bench.clock.virtual,
+        "rig_kind": bench.rig.kind,
+    }
+    record = Episode(episode.name, draw, meta, ticks, channels, tuple(notes.events))
+    return Attempt(record, end, reason, notes.frames)
+
+
+def _embodied(
+    bench: Bench,
+    planned: PlannedScenario,
+    draw: Mapping[str, object],
+    policy: PolicyName,
+    stop: StopRequest,
+    notes: _Notes,
+) -> LoopEnd:
+    task = cast(EmbodiedTask, planned.task)
+    loop = planned.scenario.loop
+    arm, scene = bench.joints(role_of(planned, "joints")), bench.scene(role_of(planned, "scene"))
+    envelope = Envelope.of(arm.limits, bench.require_limits())
+    start, target = move_to(
+        arm, task.start_pose(draw), envelope, bench.clock, bench.deadline(_MOVE_WITHIN_S), stop
+    )
+    scene.arrange(draw, bench.deadline(_SCENE_WITHIN_S))
+    if stop():
+        return LoopEnd.STOPPED
+    goal = scene.track(bench.deadline(_SCENE_WITHIN_S))
+    notes.events.append({"event": "tracked", "goal": {k: list(v) for k, v in goal.items()}})
+    _picture(scene, bench, notes, "00-start.png")
+    first = scene.witness(bench.deadline(_SCENE_WITHIN_S))
+    points = round((loop.duration_s or 0) * loop.rate_hz)
+    notes.log = TickLog(points)
+    notes.job = job = EmbodiedJob(
+        task=task,
+        policy=_policy(bench, planned, policy),
+        arm=arm,
+        scene=scene,
+        clock=bench.clock,
+        envelope=envelope,
+        rules=planned.scenario.rules,
+        period_ns=loop.period_ns,
+        goal=goal,
+        start=start,
+        target=target,
+        capacity=points,
+        witness_labels=tuple(sorted(first)),
+    )
+    ended = _loop(job, bench, planned, notes.log, points, stop)
+    _picture(scene, bench, notes, "01-end.png")
+    return ended
+
+
+def _stimulus(
+    bench: Bench,
+    planned: PlannedScenario,
+    draw: Mapping[str, object],
+    policy: PolicyName,  # noqa: ARG001 - the plan lets only the model do this kind of job
+    stop: StopRequest,
+    notes: _Notes,
+) -> LoopEnd:
+    task = cast(StimulusTask, planned.task)
+    stimuli = task.stimuli(draw)
+    notes.log = TickLog(len(stimuli))
+    notes.job = job = StimulusJob(
+        task=task,
+        terminal=bench.inference(role_of(planned, "inference")),
+        stimuli=stimuli,
+        clock=bench.clock,
+        rules=planned.scenario.rules,
+    )
+    notes.frames.update(job.frames(_STIMULUS_FRAMES))
+    return _loop(job, bench, planned, notes.log, len(stimuli), stop)
+
+
+def _loop(
+    job: Job,
+    bench: Bench,
+    planned: PlannedScenario,
+    log: TickLog,
+    points: int,
+    stop: StopRequest,
+) -> LoopEnd:
+    timing = Timing.of(planned.scenario.loop)
+    return run_loop(job, bench.clock, timing, log, points, stop)
+
+
+def _policy(bench: Bench, planned: PlannedScenario, name: PolicyName) -> Policy:
+    task = cast(EmbodiedTask, planned.task)
+    if name == "expert":
+        return expert_policy(task)
+    if name == "null":
+        return null_policy()
+    return model_policy(task, bench.inference(role_of(planned, "inference")))
+
+
+def role_of(planned: PlannedScenario, capability: str) -> str:
+    """The role that the scenario gives to a capability. Errors: BadInput where it gives none."""
+    for role, needed in planned.scenario.needs.items():
+        if needed == capability:
+            return role
+    raise BadInput(
+        f"scenario {planned.scenario.id!r}: archetype {planned.scenario.archetype!r} needs a role"
+        f" with {capability!r}",
+        f'add ROLE = "{capability}" to its [needs] table',
+    )
+
+
+def _picture(scene: Scene, bench: Bench, notes: _Notes, name: str) -> None:
+    image = scene.picture(bench.deadline(_SCENE_WITHIN_S))
+    if image is not None:
+        notes.frames[name] = encode_png(image)

@@ -1,0 +1,80 @@
+"""Brings the joints to a pose between episodes, within the envelope and in bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
+from hil.contracts import FloatArray, Joints, JointSample
+from hil.errors import DeviceFault
+from hil.loop.pacing import Grid, next_point
+from hil.safety import Envelope
+
+_PERIOD_NS = 20 * NS_PER_MS
+_ARRIVED_RAD = 0.03
+_AT_REST_RAD_S = 0.15
+
+
+def read_all(arm: Joints, deadline: Deadline) -> JointSample:
+    """A sample in which every joint answered. Errors: DeviceFault naming the silent ones."""
+    while True:
+        sample = arm.read(deadline.sooner(_PERIOD_NS))
+        if sample.present.all():
+            return sample
+        if deadline.expired:
+            silent = [n for n, here in zip(arm.names, sample.present, strict=True) if not here]
+            raise DeviceFault(
+                f"{arm.role}: no answer from {', '.join(silent)}",
+                "check the cable and the supply of that servo; `hil check` shows the bus",
+            )
+
+
+def move_to(
+    arm: Joints,
+    pose: FloatArray,
+    envelope: Envelope,
+    clock: Clock,
+    deadline: Deadline,
+    stop: Callable[[], bool],
+) -> tuple[JointSample, FloatArray]:
+    """Drive all joints to `pose` (rad, shape (n,)) and wait until they rest there.
+
+    Returns the last sample and the last target. A stop request ends the motion where it is.
+    Errors: DeviceFault naming the joints that did not arrive by the deadline.
+    """
+    sample = read_all(arm, deadline)
+    target = sample.position
+    grid = Grid(clock.now_ns(), _PERIOD_NS)
+    served = -1
+    while not stop():
+        served = next_point(grid, served, clock.now_ns()).index
+        clock.sleep_until(grid.at(served))
+        sample = arm.read(deadline.sooner(_PERIOD_NS))
+        target = envelope.apply(pose, target, sample.position, _PERIOD_NS / NS_PER_S)
+        arm.command(target, deadline.sooner(_PERIOD_NS))
+        if _rests_at(sample, pose):
+            return sample, target
+        if deadline.expired:
+            raise DeviceFault(
+                f"{arm.role} did not reach its start pose: {_distances(arm, sample, pose)}",
+                "is something in the way, a joint stiff, or its supply weak? `hil check` tells",
+            )
+    return read_all(arm, deadline), target
+
+
+def _rests_at(sample: JointSample, pose: FloatArray) -> bool:
+    near = np.abs(sample.position - pose) <= _ARRIVED_RAD
+    still = np.abs(sample.velocity) <= _AT_REST_RAD_S
+    # a silent joint is NaN, and NaN compares false: not arrived
+    return bool((near & still).all())
+
+
+def _distances(arm: Joints, sample: JointSample, pose: FloatArray) -> str:
+    errors = sample.position - pose
+    return ", ".join(
+        f"{name} silent" if np.isnan(error) else f"{name} off by {error:+.3f} rad"
+        for name, error in zip(arm.names, errors, strict=True)
+        if not abs(error) <= _ARRIVED_RAD
+    )

@@ -1,0 +1,87 @@
+"""A stimulus episode's stages: show one prepared input a tick, record the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.clock import Clock, Deadline
+from hil.contracts import DeviceStamps, FloatArray, Inference
+from hil.errors import DeadlineMissed, DeviceFault
+from hil.loop.ticklog import ChannelLog
+from hil.record.format import Channel, TickFlag
+from hil.task import StimulusTask
+from scenarios.schema import Rules
+
+Stimulus = Mapping[str, NDArray[np.float32] | bytes]
+
+
+class StimulusJob:
+    """Stages of one episode for `hil.loop.run_loop`, and its channel `reading`.
+
+    Stimuli are shown in order, one a served tick. Grid points that pass while an answer is
+    awaited are looks that the terminal missed: the episode ends with its last grid point, so
+    that a slow terminal sees fewer of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: StimulusTask,
+        terminal: Inference,
+        stimuli: Sequence[Stimulus],
+        clock: Clock,
+        rules: Rules,
+    ) -> None:
+        self._task, self._terminal, self._clock, self._rules = task, terminal, clock, rules
+        self._stimuli = stimuli
+        self._shown: Stimulus = {}
+        self._answer: FloatArray | None = None
+        self._silent = 0
+        self._log: ChannelLog | None = None
+
+    def sense(self, row: int, deadline: Deadline) -> TickFlag:  # noqa: ARG002
+        self._shown = self._stimuli[row]
+        return TickFlag.NONE
+
+    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:  # noqa: ARG002
+        self._answer = None
+        try:
+            result = self._terminal.infer(self._shown, deadline)
+        except DeadlineMissed:
+            self._silent += 1
+            if self._silent > self._rules.max_consecutive:
+                raise DeviceFault(f"no answer to {self._silent} stimuli in a row") from None
+            return TickFlag.NO_ANSWER, None
+        self._silent = 0
+        self._answer = self._task.reading(result.outputs)
+        return TickFlag.NONE, result.stamps
+
+    def act(self, row: int, deadline: Deadline) -> TickFlag:  # noqa: ARG002
+        if self._answer is None:
+            return TickFlag.NO_COMMAND
+        if self._log is None:
+            labels = tuple(f"reading_{i}" for i in range(len(self._answer)))
+            self._log = ChannelLog(len(self._stimuli), labels, "1")
+        self._log.put(row, self._clock.now_ns(), self._answer)
+        return TickFlag.NONE
+
+    def observe(self, row: int, deadline: Deadline) -> bool:  # noqa: ARG002
+        return row + 1 >= len(self._stimuli)
+
+    def channels(self, ticks: int) -> dict[str, Channel]:
+        """What was recorded; a terminal that never answered leaves one absent column."""
+        log = self._log or ChannelLog(len(self._stimuli), ("reading_0",), "1")
+        return {"reading": log.channel(ticks)}
+
+    def frames(self, count: int) -> dict[str, bytes]:
+        """The first `count` compressed images that were to be shown, by file name."""
+        images = [
+            (name, content)
+            for stimulus in self._stimuli
+            for name, content in stimulus.items()
+            if isinstance(content, bytes)
+        ]
+        return {f"{i:02d}-{name}.jpg": content for i, (name, content) in enumerate(images[:count])}

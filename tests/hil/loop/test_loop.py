@@ -1,0 +1,105 @@
+"""The loop's rules with a job that takes as much virtual time as the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hil.clock import Deadline, VirtualClock
+from hil.contracts import DeviceStamps
+from hil.loop.loop import LoopEnd, Timing, run_loop
+from hil.loop.ticklog import TickLog
+from hil.record.format import TickFlag, reaction_ns, stage_durations_ns
+
+PERIOD = 20_000_000
+TIMING = Timing(PERIOD, sense_ns=6_000_000, infer_timeout_ns=100_000_000, act_ns=2_000_000)
+
+
+class TimedJob:
+    """Takes the stated times; infer time may depend on the row."""
+
+    def __init__(self, clock: VirtualClock, infer_ns: Callable[[int], int]) -> None:
+        self.clock = clock
+        self.infer_ns = infer_ns
+        self.finish_at = 10**9
+        self.deadlines: list[int] = []
+
+    def sense(self, row: int, deadline: Deadline) -> TickFlag:
+        self.deadlines.append(deadline.at_ns - self.clock.now_ns())
+        self.clock.advance(1_000_000)
+        return TickFlag.LOST_INPUT if row == 2 else TickFlag.NONE
+
+    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:
+        self.clock.advance(self.infer_ns(row))
+        return TickFlag.NONE, None
+
+    def act(self, row: int, deadline: Deadline) -> TickFlag:
+        self.clock.advance(500_000)
+        return TickFlag.NONE
+
+    def observe(self, row: int, deadline: Deadline) -> bool:
+        return row >= self.finish_at
+
+
+def run(
+    infer_ns: Callable[[int], int], points: int = 10, finish_at: int = 10**9
+) -> tuple[np.ndarray, LoopEnd, TimedJob]:
+    clock, log = VirtualClock(), TickLog(points)
+    job = TimedJob(clock, infer_ns)
+    job.finish_at = finish_at
+    end = run_loop(job, clock, TIMING, log, points, stop=lambda: False)
+    return log.rows(), end, job
+
+
+def test_punctual_ticks_stay_on_the_grid() -> None:
+    ticks, end, job = run(lambda _: 3_000_000)
+    assert end is LoopEnd.DURATION
+    assert len(ticks) == 10
+    assert set(np.diff(ticks["scheduled_ns"])) == {PERIOD}
+    assert (ticks["woke_ns"] == ticks["scheduled_ns"]).all()
+    assert (reaction_ns(ticks, PERIOD) == 4_500_000).all()
+    assert set(job.deadlines) == {TIMING.sense_ns}
+
+
+def test_stages_add_up_to_the_reaction() -> None:
+    ticks, _, _ = run(lambda row: 1_000_000 * row)
+    stages = stage_durations_ns(ticks)
+    assert (sum(stages.values()) == ticks["act_ns"] - ticks["scheduled_ns"]).all()
+    assert list(stages["infer"]) == [1_000_000 * row for row in range(10)]
+
+
+def test_slow_inference_skips_points_and_counts_from_their_instants() -> None:
+    ticks, end, _ = run(lambda _: 50_000_000, points=12)
+    assert end is LoopEnd.DURATION
+    assert len(ticks) + ticks["skipped"].sum() == ticks["tick"][-1] + 1
+    reactions = reaction_ns(ticks, PERIOD)
+    assert len(reactions) == ticks["tick"][-1] + 1, "one sample for every grid point"
+    assert (reactions > PERIOD).all(), "a device slower than the period misses every point"
+    # a skipped point waited longer than the one that was served in its stead
+    assert reactions.max() > (ticks["act_ns"] - ticks["scheduled_ns"]).max()
+
+
+def test_one_stall_costs_its_own_points_only() -> None:
+    ticks, _, _ = run(lambda row: 45_000_000 if row == 3 else 3_000_000)
+    assert ticks["skipped"].sum() == 1
+    assert (ticks["scheduled_ns"] - ticks["scheduled_ns"][0] == ticks["tick"] * PERIOD).all()
+    assert ticks["woke_ns"][-1] == ticks["scheduled_ns"][-1]
+
+
+def test_flags_and_finish() -> None:
+    ticks, end, _ = run(lambda _: 1, finish_at=4)
+    assert end is LoopEnd.FINISHED
+    assert len(ticks) == 5
+    assert [bool(flags & TickFlag.LOST_INPUT) for flags in ticks["flags"]] == [
+        row == 2 for row in range(5)
+    ]
+    assert (ticks["device_start_ns"] == -1).all()
+
+
+def test_stop_request_ends_before_the_next_tick() -> None:
+    clock, log = VirtualClock(), TickLog(10)
+    job = TimedJob(clock, lambda _: 1)
+    end = run_loop(job, clock, TIMING, log, 10, stop=lambda: len(log) == 3)
+    assert end is LoopEnd.STOPPED
+    assert len(log) == 3
