@@ -1,0 +1,1 @@
+"""Drivers: transports, protocol families, devices in SI units."""

@@ -1,0 +1,1 @@
+"""Feetech serial-bus servos (STS, SMS, SCS) and arms made of them."""

@@ -1,0 +1,1 @@
+"""Moving bytes to and from a device, and nothing else."""

@@ -1,0 +1,61 @@
+"""Making an arm safe: torque off, proved by reading it back."""
+
+from __future__ import annotations
+
+from drivers.feetech.arm_table import ArmTable
+from drivers.feetech.bus import FeetechBus
+from hil.clock import NS_PER_MS, Deadline
+from hil.errors import DeadlineMissed
+
+_ROUNDS = 4
+_ROUND_NS = 60 * NS_PER_MS
+_ANSWER_NS = 20 * NS_PER_MS
+
+Torques = dict[int, int | None]
+"""`torque_enable` read back by servo id; None where the servo was not read."""
+
+
+def torque_off(bus: FeetechBus, arm: ArmTable, deadline: Deadline) -> Torques:
+    """Switch the torque of every servo off and read it back.
+
+    First all in one packet that needs no answer, then those not proved yet one by one, a
+    bounded number of times. The first packet leaves even where the deadline has passed.
+    Errors: LinkLost.
+    """
+    torques: Torques = dict.fromkeys(arm.ids)
+    for attempt in range(_ROUNDS):
+        unproved = [servo for servo, torque in torques.items() if torque != 0]
+        if not unproved or (attempt and deadline.expired):
+            break
+        _switch_off(bus, arm, unproved, deadline, one_by_one=attempt > 0)
+        torques.update(_read_back(bus, arm, unproved, deadline))
+    return torques
+
+
+def _switch_off(
+    bus: FeetechBus, arm: ArmTable, servos: list[int], deadline: Deadline, *, one_by_one: bool
+) -> None:
+    address = arm.servo["torque_enable"].address
+    off = arm.servo.encode("torque_enable", 0)
+    try:
+        bus.sync_write(address, dict.fromkeys(servos, off), deadline.sooner(_ROUND_NS))
+    except DeadlineMissed:
+        return  # the read-back will tell
+    for servo in servos if one_by_one else ():
+        try:
+            bus.write(servo, address, off, deadline.sooner(_ANSWER_NS))
+        except DeadlineMissed:
+            continue  # counted by the bus; the read-back will tell
+
+
+def _read_back(bus: FeetechBus, arm: ArmTable, servos: list[int], deadline: Deadline) -> Torques:
+    register = arm.servo["torque_enable"]
+    try:
+        answer = bus.sync_read(servos, register.address, register.size, deadline.sooner(_ROUND_NS))
+    except DeadlineMissed:
+        return dict.fromkeys(servos)
+    values = {
+        servo: arm.servo.decode("torque_enable", payload, register.address)
+        for servo, payload in answer.payloads.items()
+    }
+    return {servo: values.get(servo) for servo in servos}

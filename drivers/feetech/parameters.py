@@ -1,0 +1,42 @@
+"""What a rig file may say of a Feetech arm (`parameters` of driver `feetech-arm`)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drivers.feetech.arm_table import JointCalibration
+from hil.contracts import DeviceSpec
+from hil.errors import BadInput
+
+
+class ArmParameters(BaseModel):
+    """Schema of the table.
+
+    `goal_speed` (rad/s) and `acceleration` (rad/s^2) bound the servos' own motion; left out,
+    a joint may use its whole speed and the highest acceleration that the servo can be told.
+    `answer_timeout_ms` is how long servos may take beyond the time on the wire.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    model: str
+    baud: int = Field(1_000_000, gt=0)
+    calibration: dict[str, JointCalibration] = Field(default_factory=dict)
+    goal_speed: float | None = Field(None, gt=0)
+    acceleration: float | None = Field(None, gt=0)
+    answer_timeout_ms: float = Field(10.0, gt=0, le=1000)
+
+
+def parse(spec: DeviceSpec) -> ArmParameters:
+    """Checked parameters. Errors: BadInput naming every key that is wrong."""
+    try:
+        return ArmParameters.model_validate(dict(spec.parameters))
+    except ValidationError as error:
+        faults = [
+            f"parameters.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        known = ", ".join(ArmParameters.model_fields)
+        raise BadInput(
+            f"device {spec.role!r} (driver {spec.driver}): " + "; ".join(faults),
+            f"known keys: {known}",
+        ) from error

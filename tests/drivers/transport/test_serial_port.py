@@ -1,0 +1,218 @@
+"""The POSIX transport over pseudo-terminals."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import threading
+import tty
+from collections.abc import Iterator
+
+import pytest
+
+from drivers.transport.holders import holders
+from drivers.transport.latency import latency_timer_ms
+from drivers.transport.posix import SerialPort, open_serial
+from hil.clock import NS_PER_MS, Deadline, VirtualClock, WallClock
+from hil.errors import BadInput, DeadlineMissed, DeviceNotFound, LinkLost, RigError
+
+CLOCK = WallClock()
+
+
+def soon(ms: int = 3000) -> Deadline:
+    return Deadline.after(CLOCK, ms * NS_PER_MS)
+
+
+class Peer:
+    """The far end of a pseudo-terminal."""
+
+    def __init__(self) -> None:
+        self.fd, slave = pty.openpty()
+        tty.setraw(slave)
+        self.path = os.ttyname(slave)
+        self._slave = slave
+
+    def unplug(self) -> None:
+        for name in ("fd", "_slave"):
+            fd = getattr(self, name)
+            if fd >= 0:
+                os.close(fd)
+                setattr(self, name, -1)
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    end = Peer()
+    yield end
+    end.unplug()
+
+
+@pytest.fixture
+def port(peer: Peer) -> Iterator[SerialPort]:
+    opened = open_serial(peer.path, 1_000_000, CLOCK)
+    yield opened
+    opened.close()
+
+
+def test_bytes_both_ways_unchanged(peer: Peer, port: SerialPort) -> None:
+    everything = bytes(range(256))  # raw: no echo, no newline or control character handling
+    port.write(everything, soon())
+    assert os.read(peer.fd, 1000) == everything
+    os.write(peer.fd, everything)
+    assert port.read(soon()) == everything
+
+
+def test_read_returns_with_the_first_byte(peer: Peer, port: SerialPort) -> None:
+    timer = threading.Timer(0.02, os.write, (peer.fd, b"x"))
+    timer.start()
+    deadline = soon(60_000)
+    assert port.read(deadline) == b"x"
+    assert not deadline.expired
+    timer.join()
+
+
+def test_read_of_nothing_ends_at_its_deadline(port: SerialPort) -> None:
+    deadline = soon(5)
+    assert port.read(deadline) == b""
+    assert deadline.expired
+    assert port.read(deadline) == b""
+
+
+def test_read_after_the_deadline_still_gives_what_is_there(peer: Peer, port: SerialPort) -> None:
+    os.write(peer.fd, b"late")
+    select.select([port._fd], [], [], 1)
+    assert port.read(soon(0)) == b"late"
+
+
+def test_discard_drops_and_counts(peer: Peer, port: SerialPort) -> None:
+    os.write(peer.fd, b"x" * 100)
+    select.select([port._fd], [], [], 1)
+    assert port.discard() == 100
+    assert port.discard() == 0
+
+
+def test_write_that_nobody_takes_keeps_its_deadline(port: SerialPort) -> None:
+    deadline = soon(20)
+    with pytest.raises(DeadlineMissed, match="of 1000000 bytes"):
+        port.write(bytes(1_000_000), deadline)
+    assert deadline.expired
+
+
+def test_write_after_the_deadline_still_leaves(peer: Peer, port: SerialPort) -> None:
+    port.write(b"stop", soon(0))
+    assert os.read(peer.fd, 100) == b"stop"
+
+
+def test_waiting_costs_no_processor_time(port: SerialPort) -> None:
+    before = os.times()
+    port.read(soon(300))
+    after = os.times()
+    assert (after.user + after.system) - (before.user + before.system) < 0.15
+
+
+def test_unplugged(peer: Peer, port: SerialPort) -> None:
+    peer.unplug()
+    for use in (
+        lambda: port.read(soon()),
+        lambda: port.write(b"x", soon()),
+        port.discard,
+        lambda: port.read(soon()),
+    ):
+        with pytest.raises(LinkLost):
+            use()
+    port.close()
+    port.close()
+    with pytest.raises(LinkLost, match="closed"):
+        port.read(soon())
+
+
+def test_unplugged_while_waiting(peer: Peer, port: SerialPort) -> None:
+    timer = threading.Timer(0.02, peer.unplug)
+    timer.start()
+    with pytest.raises(LinkLost):
+        port.read(soon(60_000))
+    timer.join()
+
+
+def test_second_owner_is_refused_and_told_who_holds_it(peer: Peer, port: SerialPort) -> None:
+    with pytest.raises(RigError, match="in use by this process"):
+        open_serial(peer.path, 1_000_000, CLOCK)
+    port.close()
+    open_serial(peer.path, 1_000_000, CLOCK).close()
+
+
+HOLD = """
+import sys
+from drivers.transport.latency import latency_timer_ms
+from drivers.transport.posix import open_serial
+from hil.clock import WallClock
+port = open_serial(sys.argv[1], 1_000_000, WallClock())
+print("held", flush=True)
+sys.stdin.read()
+port.close()
+"""
+
+
+def test_owner_in_another_process_is_named(peer: Peer) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, peer.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(RigError, match=f"pid {other.pid} "):
+                open_serial(peer.path, 1_000_000, CLOCK)
+        finally:
+            other.communicate(timeout=30)
+    open_serial(peer.path, 1_000_000, CLOCK).close()
+
+
+def test_holders_sees_this_process(peer: Peer) -> None:
+    assert os.getpid() in [holder.pid for holder in holders(peer.path)]
+    assert holders("/nowhere/at/all") == []
+
+
+@pytest.mark.parametrize("baud", [250_000, 0, -9600])
+def test_unknown_rate_is_refused(peer: Peer, baud: int) -> None:
+    with pytest.raises(BadInput, match="1000000"):
+        open_serial(peer.path, baud, CLOCK)
+
+
+def test_what_is_no_serial_port_is_refused(tmp_path) -> None:
+    with pytest.raises(DeviceNotFound):
+        open_serial(str(tmp_path / "none"), 9600, CLOCK)
+    plain = tmp_path / "plain"
+    plain.touch()
+    with pytest.raises(BadInput, match="not a serial port"):
+        open_serial(str(plain), 9600, CLOCK)
+
+
+def test_virtual_clock_is_refused(peer: Peer) -> None:
+    with pytest.raises(BadInput, match="wall clock"):
+        open_serial(peer.path, 9600, VirtualClock())
+
+
+def test_permission_denied_says_what_to_do(monkeypatch: pytest.MonkeyPatch, peer: Peer) -> None:
+    def denied(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("drivers.transport.posix.os.open", denied)
+    with pytest.raises(BadInput, match="dialout"):
+        open_serial(peer.path, 9600, CLOCK)
+
+
+def test_description_names_port_and_rate(peer: Peer, port: SerialPort) -> None:
+    assert peer.path in port.description
+    assert "1000000" in port.description
+    assert port.low_latency is False  # a pseudo-terminal has no such setting
+
+
+def test_latency_timer_of_an_adapter(tmp_path) -> None:
+    (tmp_path / "ttyUSB3").mkdir()
+    (tmp_path / "ttyUSB3" / "latency_timer").write_text("16\n")
+    assert latency_timer_ms("/dev/ttyUSB3", tmp_path) == 16
+    assert latency_timer_ms("/dev/ttyACM0", tmp_path) is None
