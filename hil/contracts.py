@@ -12,7 +12,7 @@ Rules that hold for all of them:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -253,6 +253,23 @@ class Scene(Device, Protocol):
         ...
 
 
+@runtime_checkable
+class Testimony(Protocol):
+    """A scene that has something to say once, after the last tick: a person, a slow instrument.
+
+    Such a scene may also need minutes to be arranged: `patience_s` bounds every call to it
+    between ticks, in place of the harness's own few seconds.
+    """
+
+    @property
+    def patience_s(self) -> float: ...
+
+    def testimony(self, deadline: Deadline) -> Mapping[str, float]:
+        """What is true at the end of the episode, under the names of the task's witness
+        columns. Errors: DeadlineMissed, LinkLost, Interrupted."""
+        ...
+
+
 class Plant(Protocol):
     """What stands behind simulated devices; shared by the devices of one `sim` rig."""
 
@@ -276,10 +293,15 @@ class DeviceSpec:
 
 @dataclass(frozen=True, slots=True)
 class BenchContext:
-    """What the devices of one rig share: the clock, and the plant of a `sim` rig."""
+    """What the devices of one rig share: the clock, and the plant of a `sim` rig.
+
+    `stopping` is true once somebody asked the run to end; a device that waits for a person
+    looks at it.
+    """
 
     clock: Clock
     plant: Plant | None = None
+    stopping: Callable[[], bool] = lambda: False
 
 
 class DriverFactory(Protocol):

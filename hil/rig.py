@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -156,11 +156,12 @@ class Bench:
             self.plant.close()
 
 
-def build_bench(rig: Rig, path: Path) -> Bench:
+def build_bench(rig: Rig, path: Path, stopping: Callable[[], bool] = lambda: False) -> Bench:
     """Start the twin if the rig has one, resolve every port and build the devices.
 
-    Nothing is opened yet and nothing moves. Errors: BadInput (unknown driver, missing or
-    ambiguous port, bad parameter), RigError (the twin does not start).
+    `stopping` says whether somebody asked the run to end. Nothing is opened yet and nothing
+    moves. Errors: BadInput (unknown driver, missing or ambiguous port, bad parameter), RigError
+    (the twin does not start).
     """
     clock: Clock = VirtualClock() if rig.kind == "sim" else WallClock()
     twin = _start_twin(rig, path) if rig.twin else None
@@ -172,7 +173,7 @@ def build_bench(rig: Rig, path: Path) -> Bench:
             for device in rig.devices
         }
         plant = load(PLANTS, rig.sim.plant)(rig.sim.step_hz) if rig.sim else None
-        context = BenchContext(clock, plant)
+        context = BenchContext(clock, plant, stopping)
         devices = {
             device.role: _build_device(
                 DeviceSpec(

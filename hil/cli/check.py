@@ -24,7 +24,7 @@ def command(rig: str, trips: int, as_json: bool) -> int:
     Nothing is energised and nothing moves. Exit code 0 when every finding is good, else 1.
     """
     spec, path = load_rig(rig)
-    with stop_on_signals(StopRequest()) as stop, build_bench(spec, path) as bench:
+    with stop_on_signals(StopRequest()) as stop, build_bench(spec, path, stop) as bench:
         bench.open()
         result = _examine(bench, trips, stop)
     if as_json:

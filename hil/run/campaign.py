@@ -51,7 +51,7 @@ def run_campaign(plan: Plan, folder: Path, observer: Observer, stop: StopRequest
     anything moves. What goes wrong later is an `Ending`, and on the record.
     """
     observer.phase("starting the bench")
-    with build_bench(plan.rig, plan.rig_path) as bench:
+    with build_bench(plan.rig, plan.rig_path, stop) as bench:
         return _recorded(plan, bench, folder, observer, stop, opened=False)
 
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from hil.contracts import Scene
-from hil.errors import BadInput, Blame, HilError
+from hil.contracts import Scene, Testimony
+from hil.errors import BadInput, Blame, HilError, Interrupted
 from hil.loop.loop import Job, LoopEnd, Timing, run_loop
 from hil.loop.ticklog import TickLog
 from hil.plan.freeze import PlannedEpisode, PlannedScenario, PolicyName
@@ -67,6 +67,8 @@ def run_episode(
         ended = run(bench, planned, draw, policy, stop, notes)
         end = EpisodeEnd.INTERRUPTED if ended is LoopEnd.STOPPED else EpisodeEnd.COMPLETED
         reason = stop.cause if ended is LoopEnd.STOPPED else str(ended)
+    except Interrupted as error:
+        end, reason = EpisodeEnd.INTERRUPTED, error.message
     except HilError as error:
         end = EpisodeEnd.DEVICE_FAULT if error.blame is Blame.DEVICE else EpisodeEnd.ERROR
         reason = f"{type(error).__name__}: {error.message}"
@@ -120,7 +122,8 @@ def _embodied(
     start, target = move_to(
         arm, task.start_pose(draw), envelope, bench.clock, bench.deadline(_MOVE_WITHIN_S), stop
     )
-    scene.arrange(draw, bench.deadline(_SCENE_WITHIN_S))
+    patience_s = scene.patience_s if isinstance(scene, Testimony) else _SCENE_WITHIN_S
+    scene.arrange(draw, bench.deadline(patience_s))
     if stop():
         return LoopEnd.STOPPED
     goal = scene.track(bench.deadline(_SCENE_WITHIN_S))
@@ -146,6 +149,9 @@ def _embodied(
     )
     ended = _loop(job, bench, planned, notes.log, points, stop)
     _picture(scene, bench, notes, "01-end.png")
+    if isinstance(scene, Testimony) and ended is not LoopEnd.STOPPED:
+        said = scene.testimony(bench.deadline(patience_s))
+        notes.events.append({"event": "testimony", "values": dict(said)})
     return ended
 
 
