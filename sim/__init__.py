@@ -1,0 +1,1 @@
+"""Simulated benches: physics, sensors, tasks and the twin."""

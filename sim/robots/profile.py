@@ -12,7 +12,9 @@ import math
 class MotionProfile:
     """Moves a set-point towards a goal, at most `speed` rad/s and `acceleration` rad/s^2.
 
-    The braking law is v <= sqrt(2 a e) (constant deceleration over the remaining way e).
+    The braking law is constant deceleration a over the way that remains *after* this step,
+    v^2 <= 2 a (e - v dt), that is v <= sqrt((a dt)^2 + 2 a e) - a dt. Looking one step ahead,
+    it never needs more deceleration than it has, and so does not overshoot.
     """
 
     def __init__(self, position: float) -> None:
@@ -31,14 +33,11 @@ class MotionProfile:
         """
         error = goal - self.position
         if math.isinf(acceleration):
-            wanted = min(speed, abs(error) / dt)
-        else:
-            wanted = min(speed, math.sqrt(2 * acceleration * abs(error)), abs(error) / dt)
-        wanted = math.copysign(wanted, error)
-        if math.isinf(acceleration):
-            self.velocity = wanted
+            self.velocity = math.copysign(min(speed, abs(error) / dt), error)
         else:
             change = acceleration * dt
+            braking = math.sqrt(change**2 + 2 * acceleration * abs(error)) - change
+            wanted = math.copysign(min(speed, braking), error)
             self.velocity += min(max(wanted - self.velocity, -change), change)
         self.position += self.velocity * dt
         return self.position

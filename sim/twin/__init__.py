@@ -1,0 +1,1 @@
+"""Twin: emulated servos on pseudo-terminals, the plant behind them, and the link to it."""

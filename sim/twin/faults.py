@@ -1,0 +1,48 @@
+"""Faults that a test can plant on the emulated bus, as plain data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hil.errors import BadInput
+
+ServoId = Annotated[int, Field(ge=0, le=253)]
+
+
+class BusFaults(BaseModel):
+    """What is wrong with the bus from now on; the empty table is a bus in order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    silent: set[ServoId] = Field(default_factory=set, description="ids that hear but never answer")
+    corrupt: dict[ServoId, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="by id: how many of the next answers get a wrong checksum"
+    )
+    delay_us: dict[ServoId, Annotated[int, Field(ge=0, le=10_000_000)]] = Field(
+        default_factory=dict, description="by id: how much later than due every answer comes"
+    )
+    errors: dict[ServoId, Annotated[int, Field(ge=0, le=63)]] = Field(
+        default_factory=dict, description="by id: error bits on top of the servo's own"
+    )
+
+    def take_corruption(self, servo_id: int) -> bool:
+        """Whether this answer is to be spoiled; uses up one."""
+        left = self.corrupt.get(servo_id, 0)
+        if left:
+            self.corrupt[servo_id] = left - 1
+        return left > 0
+
+
+def parse_faults(data: object) -> BusFaults:
+    """Faults from plain data; ids as integers or strings. Errors: BadInput."""
+    try:
+        return BusFaults.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(f"faults of the servo bus: {_first(error.errors())}") from error
+
+
+def _first(errors: list[Any]) -> str:
+    where = ".".join(str(part) for part in errors[0]["loc"])
+    return f"{where}: {errors[0]['msg']}"
