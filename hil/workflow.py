@@ -9,10 +9,11 @@ from hil.evidence.bundle import sign_run
 from hil.evidence.keys import load_or_create_key
 from hil.evidence.names import MANIFEST, STATEMENTS
 from hil.evidence.verify import check_files
-from hil.judge.model import Verdict, verdict_json
+from hil.judge.model import Verdict
 from hil.judge.verdict import judge
 from hil.record.reader import Run, open_run
-from hil.report.write import DERIVED, write_report
+from hil.report.view import Signer
+from hil.report.write import DERIVED, signer_of, write_report
 
 
 def judge_folder(folder: Path) -> Verdict:
@@ -28,7 +29,7 @@ def write_derived(folder: Path) -> Verdict:
     """Judge a run again and write verdict and reports. Errors: as `judge_folder`."""
     run = _open(folder)
     verdict = judge(run)
-    _write(run, verdict, folder)
+    write_report(run, verdict, folder, signer_of(folder))
     return verdict
 
 
@@ -37,14 +38,9 @@ def finish(folder: Path) -> Verdict:
     run = open_run(folder)
     verdict = judge(run)
     key = load_or_create_key()
-    _write(run, verdict, folder)
+    write_report(run, verdict, folder, Signer(key.keyid))
     sign_run(folder, run.plan, verdict, key)
     return verdict
-
-
-def _write(run: Run, verdict: Verdict, folder: Path) -> None:
-    (folder / "verdict.json").write_bytes(verdict_json(verdict))
-    write_report(run, verdict, folder)
 
 
 def _open(folder: Path) -> Run:

@@ -14,7 +14,7 @@ from hil.plugins import SERVICES, load
 @click.option("--pty", is_flag=True, help="Make a pseudo-terminal instead and print its path.")
 @click.option(
     "--delay-ms",
-    type=click.FloatRange(0, 60_000),
+    type=click.FloatRange(0, 10_000),
     default=0.0,
     show_default=True,
     help="Sleep this long in every inference: a stated fault, for tests.",

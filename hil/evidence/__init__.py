@@ -1,0 +1,1 @@
+"""Signed evidence: manifest of digests, in-toto statements in DSSE, keys, verification."""

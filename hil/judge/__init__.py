@@ -1,0 +1,1 @@
+"""Statistics, latency bounds, claims to verdict; pure functions of the record."""

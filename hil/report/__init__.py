@@ -1,0 +1,1 @@
+"""HTML, JUnit and terminal table made from a record and its verdict."""

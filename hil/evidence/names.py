@@ -1,0 +1,5 @@
+"""Names of the files that evidence adds to a run folder."""
+
+MANIFEST = "manifest.json"
+STATEMENTS = "statements.intoto.jsonl"
+VERDICT = "verdict.json"

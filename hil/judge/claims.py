@@ -1,0 +1,242 @@
+"""From a claim and its evidence to a result.
+
+A claim is PASS where its bound is shown, INCONCLUSIVE where the evidence could not have shown
+it even if all of it were good (or where some of it is missing), and FAIL otherwise: enough was
+seen, and the bound is not shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.clock import NS_PER_S, NS_PER_US
+from hil.judge.latency import (
+    UNANSWERED,
+    EpisodeTiming,
+    blame,
+    deadline_ns,
+    duration_text,
+    pooled,
+)
+from hil.judge.model import ClaimResult, Outcome, ceiled, floored
+from hil.judge.statistics import (
+    lower_bound,
+    minimum_count,
+    quantile_rank,
+    successes_needed,
+    upper_bound,
+)
+from scenarios.schema import Claim, LatencyClaim, MissesClaim, SuccessClaim
+
+VIRTUAL = "the clock is virtual: durations are declared by the rig, not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the record holds for one scenario.
+
+    `undecided` maps names of scheduled episodes that cannot be scored to the reason why;
+    `unrecorded` those of them that left no record that counts. `timings` holds the timing of
+    all others.
+    """
+
+    successes: int
+    failures: int
+    undecided: Mapping[str, str]
+    unrecorded: Mapping[str, str]
+    timings: Sequence[EpisodeTiming]
+    rate_hz: float
+    budget_us: Mapping[str, int]
+    virtual: bool
+
+    @property
+    def scheduled(self) -> int:
+        return self.successes + self.failures + len(self.undecided)
+
+    def lacking(self, episodes: Mapping[str, str]) -> str:
+        """In words: how many episodes are not there, and why."""
+        first, reason = next(iter(episodes.items()))
+        return (
+            f"{len(episodes)} of {self.scheduled} episodes cannot be counted"
+            f" (first: {first}, {reason})"
+        )
+
+
+def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
+    """Result of one claim."""
+    match claim:
+        case SuccessClaim():
+            return judge_success(claim, evidence)
+        case LatencyClaim():
+            return judge_latency(claim, evidence)
+        case MissesClaim():
+            return judge_misses(claim, evidence)
+
+
+def judge_success(claim: SuccessClaim, evidence: Evidence) -> ClaimResult:
+    """Lower bound of the success probability.
+
+    Undecided episodes count against the bound; the claim fails only where it would fail even
+    if all of them had succeeded.
+    """
+    k, n, undecided = evidence.successes, evidence.scheduled, len(evidence.undecided)
+    bound = lower_bound(k, n, claim.confidence)
+    needed = minimum_count(claim.p, claim.confidence)
+    enough = successes_needed(n, claim.p, claim.confidence)
+    if enough is not None and k >= enough:
+        state, reason = Outcome.PASS, ""
+    elif enough is None:
+        state = Outcome.INCONCLUSIVE
+        reason = f"{n} episodes cannot show it: {needed} without a failure would"
+    elif k + undecided >= enough:
+        state, reason = Outcome.INCONCLUSIVE, evidence.lacking(evidence.undecided)
+    else:
+        state = Outcome.FAIL
+        reason = f"{enough} of {n} had to succeed, {evidence.failures} failed"
+    return ClaimResult(
+        kind=claim.kind,
+        metric="success",
+        state=state,
+        statement=f"success probability at least {claim.p:g}",
+        shown=f"at least {math.floor(bound * 1000) / 1000:.3f} ({k} of {n})",
+        reason=reason,
+        count=k,
+        total=n,
+        bound=floored(bound),
+        limit=claim.p,
+        unit="",
+        confidence=claim.confidence,
+        needed=needed,
+    )
+
+
+def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
+    """Upper bound of a latency quantile by an order statistic."""
+    limit_ns = claim.bound_us * NS_PER_US
+    samples = _latency_samples(claim, evidence)
+    rank = quantile_rank(len(samples), claim.quantile, claim.confidence)
+    bound_ns = None if rank is None else int(np.partition(samples, rank - 1)[rank - 1])
+    needed = minimum_count(claim.quantile, claim.confidence)
+    stage: str | None = None
+    if evidence.virtual:
+        state, reason = Outcome.SKIPPED, VIRTUAL
+    elif bound_ns is None:
+        state = Outcome.INCONCLUSIVE
+        reason = f"{len(samples)} samples carry no bound of this quantile: {needed} would"
+    elif evidence.unrecorded:
+        state, reason = Outcome.INCONCLUSIVE, evidence.lacking(evidence.unrecorded)
+    elif bound_ns <= limit_ns:
+        state, reason = Outcome.PASS, ""
+    else:
+        state = Outcome.FAIL
+        stage, reason = _blame(claim.metric, limit_ns, evidence)
+    return ClaimResult(
+        kind=claim.kind,
+        metric=claim.metric,
+        state=state,
+        statement=f"p{100 * claim.quantile:g} of {_of(claim)} at most"
+        f" {duration_text(claim.bound_us)}",
+        shown=_shown_us(bound_ns, len(samples)) if not evidence.virtual else "not measured",
+        reason=reason,
+        count=int(np.count_nonzero(samples > limit_ns)),
+        total=len(samples),
+        bound=_us(bound_ns) if not evidence.virtual else None,
+        limit=float(claim.bound_us),
+        unit="us",
+        confidence=claim.confidence,
+        quantile=claim.quantile,
+        sample=claim.sample,
+        needed=needed,
+        stage=stage,
+    )
+
+
+def _latency_samples(claim: LatencyClaim, evidence: Evidence) -> NDArray[np.int64]:
+    """Independent samples as the claim defines them, ns.
+
+    With one sample an episode, an episode in which the device gave up counts as unanswered:
+    its longest time was cut off.
+    """
+    if claim.sample == "tick":
+        return pooled(evidence.timings, claim.metric)
+    maxima = [_maximum(timing, claim.metric) for timing in evidence.timings]
+    return np.array(maxima, dtype=np.int64)
+
+
+def _maximum(timing: EpisodeTiming, metric: str) -> int:
+    samples = timing.samples(metric)
+    return UNANSWERED if timing.cut_short or not len(samples) else int(samples.max())
+
+
+def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
+    """Upper bound of the share of grid points that were answered late."""
+    period_ns = round(NS_PER_S / evidence.rate_hz)
+    limit_ns = deadline_ns(period_ns, evidence.budget_us["reaction"])
+    reaction = pooled(evidence.timings, "reaction")
+    late, points = int(np.count_nonzero(reaction > limit_ns)), len(reaction)
+    bound = upper_bound(late, points, claim.confidence)
+    needed = minimum_count(1 - claim.max_fraction, claim.confidence)
+    stage: str | None = None
+    if evidence.virtual:
+        state, reason = Outcome.SKIPPED, VIRTUAL
+    elif points < needed:
+        state = Outcome.INCONCLUSIVE
+        reason = f"{points} grid points cannot show it: {needed} without a miss would"
+    elif evidence.unrecorded:
+        state, reason = Outcome.INCONCLUSIVE, evidence.lacking(evidence.unrecorded)
+    elif bound <= claim.max_fraction:
+        state, reason = Outcome.PASS, ""
+    else:
+        state = Outcome.FAIL
+        stage, reason = _blame("reaction", limit_ns, evidence)
+    return ClaimResult(
+        kind=claim.kind,
+        metric="misses",
+        state=state,
+        statement=f"at most {100 * claim.max_fraction:g} % of grid points later than"
+        f" {duration_text(limit_ns / NS_PER_US)}",
+        shown="not measured"
+        if evidence.virtual
+        else f"at most {math.ceil(bound * 1e4) / 100:.2f} % ({late} of {points})",
+        reason=reason,
+        count=late,
+        total=points,
+        bound=None if evidence.virtual else ceiled(bound),
+        limit=claim.max_fraction,
+        unit="",
+        confidence=claim.confidence,
+        sample="tick",
+        needed=needed,
+        stage=stage,
+    )
+
+
+def _blame(metric: str, limit_ns: int, evidence: Evidence) -> tuple[str | None, str]:
+    if metric != "reaction":
+        return metric, f"stage {metric} is to blame: the claim is on it alone"
+    culprit = blame(evidence.timings, limit_ns, evidence.budget_us)
+    if culprit is None:
+        return None, "the device gave up in too many episodes"
+    return culprit.stage, str(culprit)
+
+
+def _of(claim: LatencyClaim) -> str:
+    whole = "reaction time" if claim.metric == "reaction" else f"stage {claim.metric}"
+    return f"the episode maximum of {whole}" if claim.sample == "episode" else whole
+
+
+def _us(bound_ns: int | None) -> float | None:
+    return None if bound_ns is None or bound_ns == UNANSWERED else bound_ns / NS_PER_US
+
+
+def _shown_us(bound_ns: int | None, count: int) -> str:
+    if bound_ns is None:
+        return f"no bound from {count} samples"
+    if bound_ns == UNANSWERED:
+        return f"no bound: too many of {count} samples were never answered"
+    return f"at most {duration_text(bound_ns / NS_PER_US)} ({count} samples)"

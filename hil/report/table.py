@@ -1,0 +1,46 @@
+"""The verdict as a short table for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hil.judge.model import Outcome, Verdict
+
+_STYLES = {
+    Outcome.PASS: "bold green",
+    Outcome.FAIL: "bold red",
+    Outcome.ERROR: "bold magenta",
+    Outcome.SKIPPED: "dim",
+}
+
+
+def render_table(verdict: Verdict) -> RenderableType:
+    """What a `rich` console can print: a row a claim, the outcome, and the reasons for it.
+
+    Texts of the record are shown as they are, never read as markup.
+    """
+    table = Table(title=None, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("scenario", "claimed", "shown", "result"):
+        table.add_column(heading, overflow="fold")
+    for scenario in verdict.scenarios:
+        for claim in scenario.claims:
+            table.add_row(
+                Text(scenario.id),
+                Text(claim.statement),
+                Text(claim.shown),
+                Text(claim.state.value, style=_style(claim.state)),
+            )
+    outcome = Text.assemble((verdict.outcome.value, _style(verdict.outcome)), f"  {verdict.rig}")
+    reasons = [Text(f"  {reason}") for reason in verdict.reasons]
+    return Group(table, Text(), outcome, *reasons)
+
+
+def print_table(verdict: Verdict, console: Console) -> None:
+    """Print `render_table` on a console."""
+    console.print(render_table(verdict))
+
+
+def _style(outcome: Outcome) -> str:
+    return _STYLES.get(outcome, "bold yellow")
