@@ -1,0 +1,1 @@
+"""AI terminals that speak the terminal protocol (`docs/terminal-agent.md`): both its ends."""

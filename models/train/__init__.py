@@ -1,0 +1,1 @@
+"""How the networks of the zoo were made; needs the extra `train`."""

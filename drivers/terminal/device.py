@@ -1,0 +1,228 @@
+"""Device `terminal-agent`: an AI terminal behind the terminal protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import hil
+from drivers.terminal import messages
+from drivers.terminal.client import Client
+from drivers.transport.posix import open_serial
+from hil.clock import Deadline
+from hil.contracts import (
+    BenchContext,
+    Capability,
+    DeviceSpec,
+    DeviceStamps,
+    Finding,
+    Identity,
+    InferenceResult,
+    ModelImage,
+    SafeProof,
+)
+from hil.errors import BadInput, DeviceFault, HilError, ModelRefused, ProtocolError
+
+_CHUNK_BYTES = 4096
+_HOT_C = 85.0
+
+
+class Parameters(BaseModel):
+    """`parameters` of the rig file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    baud: int = Field(115_200, gt=0, description="without meaning on USB and pseudo-terminals")
+
+
+def build(spec: DeviceSpec, context: BenchContext) -> TerminalAgent:
+    """Driver factory (entry point `terminal-agent`). Errors: BadInput."""
+    if not spec.address:
+        raise BadInput(
+            f"device {spec.role!r}: a terminal needs a port", "give it `port` in the rig file"
+        )
+    try:
+        parameters = Parameters.model_validate(dict(spec.parameters))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"device {spec.role!r}: parameter {key}: {first['msg']}") from error
+    return TerminalAgent(spec.role, spec.address, parameters, context)
+
+
+class TerminalAgent:
+    """Implements `hil.contracts.Inference`."""
+
+    capabilities = frozenset({Capability.INFERENCE})
+
+    def __init__(
+        self, role: str, address: str, parameters: Parameters, context: BenchContext
+    ) -> None:
+        self.role = role
+        self._address = address
+        self._baud = parameters.baud
+        self._clock = context.clock
+        self._client: Client | None = None
+        self._welcome: messages.Welcome | None = None
+
+    def open(self, deadline: Deadline) -> None:
+        self.close()
+        client = Client(open_serial(self._address, self._baud, self._clock))
+        try:
+            self._welcome = client.hello(f"hil-testbed {hil.__version__}", deadline)
+        except HilError:
+            client.close()
+            raise
+        self._client = client
+
+    def identity(self, deadline: Deadline) -> Identity:  # noqa: ARG002
+        """As told at `open`: the protocol has no way for it to change later."""
+        welcome = self._greeting()
+        return Identity(
+            model=welcome.model,
+            serial=welcome.serial,
+            firmware=welcome.firmware,
+            detail={
+                "protocol": welcome.version,
+                "runtime": welcome.runtime,
+                "clock_resolution_ns": welcome.clock_resolution_ns,
+                "max_frame": welcome.max_frame,
+                "max_model": welcome.max_model,
+            },
+        )
+
+    def health(self, deadline: Deadline) -> list[Finding]:
+        try:
+            health = self._ask_health(messages.Status, deadline)
+        except HilError as error:
+            return [Finding("answers", False, error.message, "check cable, power and the agent")]
+        return [Finding("answers", True, f"up for {health.uptime_ns / 1e9:.0f} s"), *_read(health)]
+
+    def ping(self, deadline: Deadline) -> None:
+        client = self._opened()
+        client.ask(messages.Ping(seq=client.next_seq()), messages.Pong, deadline)
+
+    def counters(self) -> Mapping[str, int]:
+        return self._client.counters() if self._client else {}
+
+    def load(self, model: ModelImage, deadline: Deadline) -> None:
+        """As the contract says; the terminal checks the digest itself."""
+        client = self._opened()
+        total, limit = len(model.content), self._greeting().max_model
+        if total > limit:
+            raise ModelRefused(
+                f"{self.role}: model {model.name!r} has {total} bytes, the terminal takes {limit}"
+            )
+        begin = messages.LoadBegin(
+            seq=client.next_seq(),
+            name=model.name,
+            total=total,
+            sha256=model.sha256,
+            preprocess={name: dict(plain) for name, plain in model.preprocess.items()},
+        )
+        client.ask(begin, messages.LoadAck, deadline)
+        self._send_chunks(client, model.content, deadline)
+        end = messages.LoadEnd(seq=client.next_seq())
+        loaded = client.ask(end, messages.Loaded, deadline)
+        if loaded.sha256 != model.sha256:
+            raise DeviceFault(f"{self.role}: loaded {loaded.sha256}, sent was {model.sha256}")
+
+    def infer(
+        self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline
+    ) -> InferenceResult:
+        client = self._opened()
+        values: dict[str, messages.Tensor | messages.Image] = {
+            name: messages.Image(data=value)
+            if isinstance(value, bytes)
+            else messages.Tensor.of(value)
+            for name, value in inputs.items()
+        }
+        request = messages.Infer(seq=client.next_seq(), inputs=values)
+        result = client.ask(request, messages.Result, deadline)
+        return InferenceResult(
+            outputs={name: tensor.array() for name, tensor in result.outputs.items()},
+            stamps=DeviceStamps(result.received_ns, result.start_ns, result.end_ns, result.sent_ns),
+        )
+
+    def make_safe(self, deadline: Deadline) -> SafeProof:
+        """Drop the network and read back that the terminal is idle."""
+        started_ns = self._clock.now_ns()
+        try:
+            self._ask_health(messages.Reset, deadline)
+            health = self._ask_health(messages.Status, deadline)
+        except HilError as error:
+            state, readings = "unreachable", {"error": error.message}
+        else:
+            state, readings = health.state, {"model": health.model or ""}
+        return SafeProof(
+            role=self.role,
+            safe=state == "idle",
+            state=state,
+            readings=readings,
+            started_ns=started_ns,
+            proved_ns=self._clock.now_ns(),
+        )
+
+    def close(self) -> None:
+        client, self._client, self._welcome = self._client, None, None
+        if client is not None:
+            client.close()
+
+    def _send_chunks(self, client: Client, content: bytes, deadline: Deadline) -> None:
+        """Chunks in order, with no more unacknowledged bytes on the way than the terminal
+        has room for: the buffers of UARTs and pseudo-terminals are small."""
+        window = self._greeting().window
+        size = min(_CHUNK_BYTES, window)
+        chunks = [
+            messages.LoadChunk(seq=client.next_seq(), offset=at, data=content[at : at + size])
+            for at in range(0, len(content), size)
+        ]
+        ahead = max(1, window // size)
+        for place, chunk in enumerate(chunks):
+            if place >= ahead:
+                self._acknowledged(client, chunks[place - ahead], deadline)
+            client.send(chunk, deadline)
+        for chunk in chunks[-ahead:]:
+            self._acknowledged(client, chunk, deadline)
+
+    def _acknowledged(self, client: Client, chunk: messages.LoadChunk, deadline: Deadline) -> None:
+        received = client.wait(chunk, messages.LoadAck, deadline).received
+        if received != chunk.offset + len(chunk.data):
+            raise ProtocolError(
+                f"{self.role}: acknowledged {received} bytes, sent were"
+                f" {chunk.offset + len(chunk.data)}"
+            )
+
+    def _ask_health(
+        self, request: type[messages.Status] | type[messages.Reset], deadline: Deadline
+    ) -> messages.Health:
+        client = self._opened()
+        return client.ask(request(seq=client.next_seq()), messages.Health, deadline)
+
+    def _opened(self) -> Client:
+        if self._client is None:
+            raise DeviceFault(f"{self.role}: not open")
+        return self._client
+
+    def _greeting(self) -> messages.Welcome:
+        if self._welcome is None:
+            raise DeviceFault(f"{self.role}: not open")
+        return self._welcome
+
+
+def _read(health: messages.Health) -> list[Finding]:
+    loaded = health.model or "none"
+    findings = [
+        Finding("model", True, f"{health.state}, model: {loaded}"),
+    ]
+    if health.memory_bytes is not None:
+        findings.append(Finding("memory", True, f"{ceil(health.memory_bytes / 2**20)} MiB at most"))
+    if health.temperature_c is not None:
+        cool = health.temperature_c < _HOT_C
+        detail = f"{health.temperature_c:.1f} degrees Celsius, limit {_HOT_C}"
+        findings.append(Finding("temperature", cool, detail, "" if cool else "let it cool down"))
+    return findings
