@@ -111,20 +111,15 @@ def run_scenario(rig: Bench, tmp_path: Path) -> RunScenario:
     return run
 
 
-class _Roles:
-    """Fixtures named after the roles of the rig file."""
-
-
 def _register_roles(config: pytest.Config) -> None:
-    plugin = _Roles()
-    for role in _roles(config.stash[_RIG]):
-        setattr(plugin, role, _role_fixture(role))
-    config.pluginmanager.register(plugin, "hil-roles")
+    """Make a fixture of every role; pytest looks for fixtures on a plugin's class."""
+    fixtures = {role: _role_fixture(role) for role in _roles(config.stash[_RIG])}
+    config.pluginmanager.register(type("HilRoles", (), fixtures)(), "hil-roles")
 
 
 def _role_fixture(role: str) -> Any:
     @pytest.fixture(name=role)
-    def device(rig: Bench) -> Device:
+    def device(_plugin: Any, rig: Bench) -> Device:
         return rig.devices[role]
 
     return device

@@ -130,3 +130,11 @@ class StimulusTask(Task, Protocol):
     def reading(self, outputs: Mapping[str, NDArray[np.float32]]) -> FloatArray:
         """The answer recorded for one tick (channel `reading`), 1-D."""
         ...
+
+    def expert(self, draw: Draw) -> FloatArray:
+        """The right answer, 1-D: the ceiling, here one by construction."""
+        ...
+
+    def null(self) -> FloatArray:
+        """The answer of somebody who does not look, 1-D: the floor."""
+        ...

@@ -88,12 +88,6 @@ def freeze(
     for entry in profile.scenarios:
         scenario, path = load_scenario(entry.id)
         task: Task = load(TASKS, scenario.archetype)
-        if policy != "model" and task.kind != "embodied":
-            raise BadInput(
-                f"scenario {scenario.id!r} has no {policy!r} policy:"
-                f" its archetype {scenario.archetype!r} only shows stimuli to a model",
-                "run it with --policy model",
-            )
         parameters = validate(scenario.task, task.Parameters, str(path), "task")
         name = scenario.policy.model
         card, image = load_card(find_model(overrides.pop(name, name)))
@@ -145,7 +139,7 @@ def single(scenario_id: str, episodes: int) -> Profile:
         title=f"{scenario_id} alone",
         decision="a single run: shows its claims, and certifies nothing",
         seed=1,
-        scenarios=[ProfileScenario(id=scenario_id, episodes=episodes)],
+        scenarios=[ProfileScenario(id=scenario_id, episodes=episodes, success_p=None)],
     )
 
 

@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hil.judge.model import Outcome, Verdict
+from hil.judge.model import Outcome, ScenarioVerdict, Verdict
 
 _STYLES = {
     Outcome.PASS: "bold green",
@@ -21,20 +21,24 @@ def render_table(verdict: Verdict) -> RenderableType:
 
     Texts of the record are shown as they are, never read as markup.
     """
-    table = Table(title=None, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("scenario", "claimed", "shown", "result"):
-        table.add_column(heading, overflow="fold")
+    parts: list[RenderableType] = []
     for scenario in verdict.scenarios:
-        for claim in scenario.claims:
-            table.add_row(
-                Text(scenario.id),
-                Text(claim.statement),
-                Text(claim.shown),
-                Text(claim.state.value, style=_style(claim.state)),
-            )
+        parts.append(Text(f"{scenario.title} ({scenario.id})", style="bold"))
+        parts.append(_claims(scenario))
     outcome = Text.assemble((verdict.outcome.value, _style(verdict.outcome)), f"  {verdict.rig}")
     reasons = [Text(f"  {reason}") for reason in verdict.reasons]
-    return Group(table, Text(), outcome, *reasons)
+    return Group(*parts, Text(), outcome, *reasons)
+
+
+def _claims(scenario: ScenarioVerdict) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for claim in scenario.claims:
+        table.add_row(
+            Text(f"  {claim.state.value}", style=_style(claim.state)),
+            Text(claim.statement),
+            Text(claim.shown),
+        )
+    return table
 
 
 def print_table(verdict: Verdict, console: Console) -> None:

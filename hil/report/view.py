@@ -91,19 +91,20 @@ def _samples(run: Run, verdict: ScenarioVerdict) -> dict[str, Any]:
 
 
 def pictures(run: Run, episodes: Sequence[EpisodeResult]) -> list[Picture]:
-    """A few frames: of the first episode that failed, and of the first that succeeded."""
+    """A few frames: failures first, then undecided episodes, then successes.
+
+    An episode gives its first and last frame; where each has but one, several are shown.
+    """
     recorded = [episode for episode in episodes if episode.record]
-    chosen = [
-        next((e for e in recorded if e.success is success), None) for success in (False, None, True)
-    ]
+    ordered = [e for success in (False, None, True) for e in recorded if e.success is success]
     found: list[Picture] = []
-    for episode in chosen:
-        if episode is None:
-            continue
+    for episode in ordered:
         for path in _first_and_last(run.frames(episode.record)):
             uri = data_uri(path.read_bytes())
             if uri:
                 found.append(Picture(episode.name, path.stem, episode.success, uri))
+        if len(found) >= FRAMES_PER_SCENARIO:
+            break
     return found[:FRAMES_PER_SCENARIO]
 
 

@@ -18,7 +18,7 @@ from hil.rig import Bench
 from hil.run.embodied import EmbodiedJob, Policy, expert_policy, model_policy, null_policy
 from hil.run.motion import move_to
 from hil.run.pictures import encode_png
-from hil.run.stimulus import StimulusJob
+from hil.run.stimulus import Answerer, StimulusJob, fixed_answer, model_answer
 from hil.safety import Envelope, StopRequest
 from hil.task import EmbodiedTask, StimulusTask
 
@@ -159,7 +159,7 @@ def _stimulus(
     bench: Bench,
     planned: PlannedScenario,
     draw: Mapping[str, object],
-    policy: PolicyName,  # noqa: ARG001 - the plan lets only the model do this kind of job
+    policy: PolicyName,
     stop: StopRequest,
     notes: _Notes,
 ) -> LoopEnd:
@@ -167,8 +167,7 @@ def _stimulus(
     stimuli = task.stimuli(draw)
     notes.log = TickLog(len(stimuli))
     notes.job = job = StimulusJob(
-        task=task,
-        terminal=bench.inference(role_of(planned, "inference")),
+        answer=_answerer(bench, planned, draw, policy),
         stimuli=stimuli,
         clock=bench.clock,
         rules=planned.scenario.rules,
@@ -196,6 +195,17 @@ def _policy(bench: Bench, planned: PlannedScenario, name: PolicyName) -> Policy:
     if name == "null":
         return null_policy()
     return model_policy(task, bench.inference(role_of(planned, "inference")))
+
+
+def _answerer(
+    bench: Bench, planned: PlannedScenario, draw: Mapping[str, object], name: PolicyName
+) -> Answerer:
+    task = cast(StimulusTask, planned.task)
+    if name == "expert":
+        return fixed_answer(task.expert(draw))
+    if name == "null":
+        return fixed_answer(task.null())
+    return model_answer(task, bench.inference(role_of(planned, "inference")))
 
 
 def role_of(planned: PlannedScenario, capability: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,32 @@ from scenarios.schema import Rules
 Stimulus = Mapping[str, NDArray[np.float32] | bytes]
 
 
+class Answerer(Protocol):
+    """Who answers one stimulus, with the device's stamps if it has any.
+
+    Errors: DeadlineMissed when the answer is late.
+    """
+
+    def __call__(
+        self, shown: Stimulus, deadline: Deadline
+    ) -> tuple[FloatArray, DeviceStamps | None]: ...
+
+
+def model_answer(task: StimulusTask, terminal: Inference) -> Answerer:
+    """The scenario's network on the terminal."""
+
+    def answer(shown: Stimulus, deadline: Deadline) -> tuple[FloatArray, DeviceStamps | None]:
+        result = terminal.infer(shown, deadline)
+        return task.reading(result.outputs), result.stamps
+
+    return answer
+
+
+def fixed_answer(reading: FloatArray) -> Answerer:
+    """The same reading every time: the expert, who knows it, or the null policy."""
+    return lambda _shown, _deadline: (reading, None)
+
+
 class StimulusJob:
     """Stages of one episode for `hil.loop.run_loop`, and its channel `reading`.
 
@@ -29,13 +56,12 @@ class StimulusJob:
     def __init__(
         self,
         *,
-        task: StimulusTask,
-        terminal: Inference,
+        answer: Answerer,
         stimuli: Sequence[Stimulus],
         clock: Clock,
         rules: Rules,
     ) -> None:
-        self._task, self._terminal, self._clock, self._rules = task, terminal, clock, rules
+        self._ask, self._clock, self._rules = answer, clock, rules
         self._stimuli = stimuli
         self._shown: Stimulus = {}
         self._answer: FloatArray | None = None
@@ -49,15 +75,14 @@ class StimulusJob:
     def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:  # noqa: ARG002
         self._answer = None
         try:
-            result = self._terminal.infer(self._shown, deadline)
+            self._answer, stamps = self._ask(self._shown, deadline)
         except DeadlineMissed:
             self._silent += 1
             if self._silent > self._rules.max_consecutive:
                 raise DeviceFault(f"no answer to {self._silent} stimuli in a row") from None
             return TickFlag.NO_ANSWER, None
         self._silent = 0
-        self._answer = self._task.reading(result.outputs)
-        return TickFlag.NONE, result.stamps
+        return TickFlag.NONE, stamps
 
     def act(self, row: int, deadline: Deadline) -> TickFlag:  # noqa: ARG002
         if self._answer is None:

@@ -1,0 +1,1 @@
+"""The archetypes: one module each, scored from the record alone."""

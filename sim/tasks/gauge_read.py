@@ -104,6 +104,15 @@ class GaugeRead:
         """Fraction of full scale, shape (1,), from the output `reading` of shape (1, 1)."""
         return np.asarray(outputs["reading"], dtype=np.float64).reshape(-1)[:1]
 
+    def expert(self, draw: Draw) -> FloatArray:
+        """The value that was drawn."""
+        plain: Any = draw
+        return np.array([plain["gauge"]["value_fraction"]])
+
+    def null(self) -> FloatArray:
+        """Half scale, whatever is shown."""
+        return np.array([0.5])
+
     def score(self, episode: Episode, parameters: BaseModel) -> Score:
         """See the module; looks without an answer are absent, not wrong readings."""
         ranges = _checked(parameters)
