@@ -1,0 +1,1 @@
+"""Robots as parameter tables: bodies, kinematics, motion of their servos."""

@@ -1,0 +1,245 @@
+"""Simulated arm: the plant's joints behind a servo model, on a virtual clock in lockstep.
+
+The plant has no time of its own: it does the steps that are due whenever a device lets its
+declared time pass, so physics goes on while the arm is read, while a network thinks and while
+a command travels. A slow model is not flattered.
+"""
+
+# A simulated device keeps the contracts' signatures but often needs no deadline.
+# ruff: noqa: ARG002
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.clock import NS_PER_US, Deadline, VirtualClock
+from hil.contracts import (
+    NEVER,
+    Capability,
+    Finding,
+    FloatArray,
+    Identity,
+    JointLimits,
+    JointSample,
+    SafeProof,
+)
+from hil.errors import BadInput, DeadlineMissed
+from sim.plant import Plant
+from sim.robots import so101
+from sim.robots.profile import MotionProfile
+
+COUNT_RAD = 2 * math.pi / 4096
+"""rad; resolution of an STS3215's encoder. Its speed is told in the same counts a second."""
+
+_Micros = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class ArmParameters(BaseModel):
+    """`parameters` of a `sim-arm`. Servo figures default to an STS3215 at 12 V with its
+    acceleration register at 254 (of 100 counts/s² each)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    read_us: _Micros = 1500
+    command_us: _Micros = 300
+    speed_rad_s: float = Field(default=so101.NO_LOAD_SPEED, gt=0, le=10)
+    acceleration_rad_s2: float = Field(default=25_400 * COUNT_RAD, gt=0)
+
+
+class SimArm:
+    """Joints of the plant behind a servo model: motion profile, encoder, declared bus time."""
+
+    def __init__(
+        self, role: str, plant: Plant, clock: VirtualClock, parameters: ArmParameters
+    ) -> None:
+        lower, upper = so101.limits()
+        self._role = role
+        self._plant = plant
+        self._clock = clock
+        self._parameters = parameters
+        self._limits = JointLimits(lower, upper, np.full(len(lower), parameters.speed_rad_s))
+        self._goal = plant.joints()[0]
+        self._profiles = [MotionProfile(float(angle)) for angle in self._goal]
+        self._enabled = np.zeros(len(lower), dtype=np.bool_)
+        self._torque = np.full(len(lower), so101.STALL_TORQUE)
+        self._arrangement = plant.arrangement
+        self._seen_ns = NEVER
+        self._lost = 0
+
+    @property
+    def role(self) -> str:
+        return self._role
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset({Capability.JOINTS})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._plant.joint_names
+
+    @property
+    def limits(self) -> JointLimits:
+        return self._limits
+
+    def open(self, deadline: Deadline) -> None:
+        """Take over the plant's joints; they stay without torque."""
+        self._plant.attach(self._control)
+
+    def identity(self, deadline: Deadline) -> Identity:
+        servos = ArmParameters.model_fields.keys()
+        return Identity(
+            "SO-101-like arm, simulated",
+            detail={name: getattr(self._parameters, name) for name in servos},
+        )
+
+    def health(self, deadline: Deadline) -> Sequence[Finding]:
+        position = self._plant.joints()[0]
+        outside = [
+            name
+            for name, angle, low, high in zip(
+                self.names, position, self._limits.lower, self._limits.upper, strict=True
+            )
+            if not low - COUNT_RAD <= angle <= high + COUNT_RAD
+        ]
+        return [
+            Finding(
+                "joint range",
+                not outside,
+                f"outside their range: {', '.join(outside)}" if outside else "all in range",
+                "arrange the scene again" if outside else "",
+            )
+        ]
+
+    def ping(self, deadline: Deadline) -> None:
+        """Let the declared time of one read pass. Errors: DeadlineMissed."""
+        self._spend(self._parameters.read_us * NS_PER_US, deadline, "ping")
+
+    def counters(self) -> Mapping[str, int]:
+        return {"lost_answers": self._lost}
+
+    def enable(self, deadline: Deadline) -> None:
+        """Energise the joints where they are. Errors: DeadlineMissed."""
+        self._spend(self._parameters.command_us * NS_PER_US, deadline, "enable")
+        self._hold()
+        self._enabled[:] = True
+
+    def read(self, deadline: Deadline) -> JointSample:
+        """The joints as they were half-way through the declared bus time.
+
+        Where that time does not fit the deadline nothing is received, and the clock stands
+        at the deadline.
+        """
+        bus_ns = self._parameters.read_us * NS_PER_US
+        if deadline.remaining_ns() < bus_ns:
+            self._pass_until(deadline.at_ns)
+            self._lost += len(self.names)
+            return self._absent()
+        started_ns = self._clock.now_ns()
+        self._pass_until(started_ns + bus_ns // 2)
+        position, velocity, torque = self._plant.joints()
+        self._seen_ns = self._clock.now_ns()
+        self._pass_until(started_ns + bus_ns)
+        stamp_ns = self._clock.now_ns()
+        return JointSample(
+            stamp_ns,
+            quantised(position, COUNT_RAD),
+            quantised(velocity, COUNT_RAD),
+            np.clip(torque / so101.STALL_TORQUE, -1.0, 1.0),
+            np.full(len(position), stamp_ns - self._seen_ns, dtype=np.int64),
+        )
+
+    def command(self, position: FloatArray, deadline: Deadline) -> FloatArray:
+        """Set the servos' goals; they have them at the end of the declared bus time.
+
+        Errors: DeadlineMissed where that time does not fit; BadInput for a target that is
+        not (n,) finite numbers.
+        """
+        if np.shape(position) != (len(self.names),) or not np.isfinite(position).all():
+            raise BadInput(
+                f"{self._role}: {position!r} is no joint target",
+                f"give {len(self.names)} finite angles in rad: {', '.join(self.names)}",
+            )
+        self._spend(self._parameters.command_us * NS_PER_US, deadline, "command")
+        self._notice_arrangement()
+        inside = np.clip(position, self._limits.lower, self._limits.upper)
+        self._goal = quantised(inside, COUNT_RAD)
+        return self._goal.copy()
+
+    def make_safe(self, deadline: Deadline) -> SafeProof:
+        """Torque off; the gearboxes' friction is all that holds."""
+        started_ns = self._clock.now_ns()
+        self._enabled[:] = False
+        self._plant.drive(self._goal, self._torque, self._enabled)
+        driven = self._plant.driven()
+        off = not driven.any()
+        readings = {
+            f"{name}.torque_enable": int(on) for name, on in zip(self.names, driven, strict=True)
+        }
+        return SafeProof(
+            self._role,
+            off,
+            "torque off" if off else "torque on",
+            readings,
+            started_ns,
+            self._clock.now_ns(),
+        )
+
+    def close(self) -> None:
+        """Leave the plant's joints without a controller; may be called twice."""
+        self._plant.attach(None)
+
+    def _control(self) -> None:
+        """One millisecond of the servos' own loop, before each step of the plant."""
+        self._notice_arrangement()
+        speed, acceleration = self._parameters.speed_rad_s, self._parameters.acceleration_rad_s2
+        dt = self._plant.step_s
+        set_point = [
+            profile.step(goal, speed, acceleration, dt)
+            for profile, goal in zip(self._profiles, self._goal.tolist(), strict=True)
+        ]
+        self._plant.drive(np.array(set_point), self._torque, self._enabled)
+
+    def _notice_arrangement(self) -> None:
+        """Stand still where a newly arranged scene has put the arm."""
+        if self._arrangement != self._plant.arrangement:
+            self._arrangement = self._plant.arrangement
+            self._hold()
+
+    def _hold(self) -> None:
+        self._goal = quantised(self._plant.joints()[0], COUNT_RAD)
+        for profile, angle in zip(self._profiles, self._goal.tolist(), strict=True):
+            profile.restart(angle)
+
+    def _spend(self, duration_ns: int, deadline: Deadline, what: str) -> None:
+        if deadline.remaining_ns() < duration_ns:
+            self._pass_until(deadline.at_ns)
+            raise DeadlineMissed(
+                f"{self._role}: {what} takes {duration_ns} ns, more than its deadline leaves"
+            )
+        self._pass_until(self._clock.now_ns() + duration_ns)
+
+    def _pass_until(self, stamp_ns: int) -> None:
+        self._clock.sleep_until(stamp_ns)
+        self._plant.advance_to(self._clock.now_ns())
+
+    def _absent(self) -> JointSample:
+        nothing = np.full(len(self.names), np.nan)
+        now_ns = self._clock.now_ns()
+        age_ns = NEVER if self._seen_ns == NEVER else now_ns - self._seen_ns
+        return JointSample(
+            now_ns,
+            nothing,
+            nothing.copy(),
+            nothing.copy(),
+            np.full(len(self.names), age_ns, dtype=np.int64),
+        )
+
+
+def quantised(value: FloatArray, step: float) -> FloatArray:
+    """`value` rounded to whole steps, as an encoder or a register holds it."""
+    return np.round(value / step) * step

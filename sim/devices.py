@@ -1,0 +1,56 @@
+"""Factories of the simulated devices; all of one rig share its plant and its virtual clock."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hil.clock import VirtualClock
+from hil.contracts import BenchContext, DeviceSpec
+from hil.errors import BadInput, RigError
+from sim.arm import ArmParameters, SimArm
+from sim.plant import Plant
+from sim.scene import SceneParameters, SimScene
+
+_Schema = TypeVar("_Schema", bound=BaseModel)
+
+
+def build_arm(spec: DeviceSpec, context: BenchContext) -> SimArm:
+    """Entry point `sim-arm`. Errors: BadInput for parameters or a bench it cannot use."""
+    plant, clock = _bench(spec, context)
+    return SimArm(spec.role, plant, clock, _parameters(ArmParameters, spec))
+
+
+def build_scene(spec: DeviceSpec, context: BenchContext) -> SimScene:
+    """Entry point `sim-scene`. Errors: BadInput for parameters or a bench it cannot use."""
+    plant, clock = _bench(spec, context)
+    _parameters(SceneParameters, spec)
+    return SimScene(spec.role, plant, clock)
+
+
+def _bench(spec: DeviceSpec, context: BenchContext) -> tuple[Plant, VirtualClock]:
+    if not isinstance(context.plant, Plant):
+        raise BadInput(
+            f"device {spec.role!r}: driver {spec.driver!r} needs the plant of a 'sim' rig",
+            'use it in a rig of kind = "sim" with [sim] plant = "so101"',
+        )
+    if not isinstance(context.clock, VirtualClock):
+        raise RigError(
+            f"device {spec.role!r}: driver {spec.driver!r} needs a virtual clock",
+            "open the rig with the clock of its kind",
+        )
+    return context.plant, context.clock
+
+
+def _parameters(schema: type[_Schema], spec: DeviceSpec) -> _Schema:
+    try:
+        return schema.model_validate(dict(spec.parameters))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        raise BadInput(
+            f"device {spec.role!r}: parameters of {spec.driver!r}: {faults}",
+            f"known: {', '.join(schema.model_fields) or 'none'}",
+        ) from error

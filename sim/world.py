@@ -1,0 +1,174 @@
+"""One PyBullet world of its own, built afresh for every episode.
+
+A teleport reset leaves contact caches behind and a restored snapshot can diverge, so that
+nominally equal episodes differ; only `resetSimulation` and loading again is bit-identical.
+Loading primitives takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import BadInput, HarnessError
+from sim.robots.so101 import GRAVITY
+from sim.robots.urdf import Body, to_urdf
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Camera: positions in m, vertical field of view in degrees, picture size in pixels."""
+
+    eye: tuple[float, float, float]
+    target: tuple[float, float, float]
+    fov_deg: float = 40.0
+    width: int = 320
+    height: int = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A body in the world: its PyBullet id and its movable joints in the order of the tree."""
+
+    uid: int
+    joints: dict[str, int]
+
+
+class World:
+    """PyBullet in DIRECT mode with its own client; `step_hz` steps a second.
+
+    Cone friction, because the default pyramid lets a contact slip at up to 38 % less than
+    Coulomb's law says.
+    """
+
+    def __init__(self, step_hz: int) -> None:
+        self.bullet = _bullet()
+        self.step_s = 1.0 / step_hz
+        self._client: int | None = self.bullet.connect(self.bullet.DIRECT)
+        # URDF text can only be loaded from a file
+        self._folder = tempfile.TemporaryDirectory(prefix="hil-world-")
+
+    @property
+    def client(self) -> int:
+        """PyBullet's number of this world. Errors: HarnessError after `close`."""
+        if self._client is None:
+            raise HarnessError("the simulated world is closed")
+        return self._client
+
+    def rebuild(self) -> None:
+        """Empty the world and set its physics; every body has to be placed again."""
+        bullet, client = self.bullet, self.client
+        bullet.resetSimulation(physicsClientId=client)
+        bullet.setGravity(0.0, 0.0, -GRAVITY, physicsClientId=client)
+        bullet.setPhysicsEngineParameter(
+            fixedTimeStep=self.step_s,
+            numSolverIterations=60,
+            enableConeFriction=1,
+            enableFileCaching=1,
+            deterministicOverlappingPairs=1,
+            physicsClientId=client,
+        )
+
+    def place(self, body: Body, at: tuple[float, float, float], yaw: float = 0.0) -> Placed:
+        """Load `body` with its base fixed at `at` (m) and turned by `yaw` (rad) about z."""
+        bullet, client = self.bullet, self.client
+        text = to_urdf(body)
+        path = Path(self._folder.name, hashlib.sha256(text.encode()).hexdigest() + ".urdf")
+        if not path.exists():
+            path.write_text(text, encoding="utf-8")
+        uid = bullet.loadURDF(
+            str(path),
+            at,
+            bullet.getQuaternionFromEuler((0.0, 0.0, yaw)),
+            useFixedBase=True,
+            flags=bullet.URDF_USE_INERTIA_FROM_FILE,
+            physicsClientId=client,
+        )
+        joints: dict[str, int] = {}
+        for index in range(bullet.getNumJoints(uid, physicsClientId=client)):
+            facts = bullet.getJointInfo(uid, index, physicsClientId=client)
+            if facts[2] != bullet.JOINT_FIXED:
+                joints[facts[1].decode()] = index
+        for link in range(-1, bullet.getNumJoints(uid, physicsClientId=client)):
+            bullet.changeDynamics(
+                uid, link, linearDamping=0.0, angularDamping=0.0, physicsClientId=client
+            )
+        return Placed(uid, joints)
+
+    def step(self) -> None:
+        """Advance by one step."""
+        self.bullet.stepSimulation(physicsClientId=self.client)
+
+    def contact_forces(self, body: Placed, other: Placed) -> dict[int, float]:
+        """Contact force in N on each link of `other` touched by `body`, by link index.
+
+        Sum over the contact points of the magnitude of normal and friction force together:
+        an upper bound of the resultant.
+        """
+        forces: dict[int, float] = {}
+        for point in self.bullet.getContactPoints(
+            bodyA=body.uid, bodyB=other.uid, physicsClientId=self.client
+        ):
+            size = math.hypot(point[9], point[10], point[12])
+            forces[point[4]] = forces.get(point[4], 0.0) + size
+        return forces
+
+    def overlap(self, body: Placed, other: Placed) -> float:
+        """Depth in m by which two bodies are in each other now, 0 where they are apart."""
+        points = self.bullet.getClosestPoints(
+            bodyA=body.uid, bodyB=other.uid, distance=0.0, physicsClientId=self.client
+        )
+        return max((-float(point[8]) for point in points), default=0.0)
+
+    def picture(self, view: View) -> NDArray[np.uint8]:
+        """RGB picture (height, width, 3), drawn by PyBullet's software renderer."""
+        bullet = self.bullet
+        seen = bullet.computeViewMatrix(view.eye, view.target, (0.0, 0.0, 1.0))
+        lens = bullet.computeProjectionMatrixFOV(view.fov_deg, view.width / view.height, 0.02, 4.0)
+        pixels = bullet.getCameraImage(
+            view.width,
+            view.height,
+            seen,
+            lens,
+            lightDirection=(-0.6, -1.0, 1.6),
+            shadow=1,
+            renderer=bullet.ER_TINY_RENDERER,
+            physicsClientId=self.client,
+        )[2]
+        image = np.asarray(pixels, dtype=np.uint8).reshape(view.height, view.width, 4)
+        return np.ascontiguousarray(image[:, :, :3])
+
+    def close(self) -> None:
+        """Free the world; may be called twice."""
+        if self._client is not None:
+            self.bullet.disconnect(physicsClientId=self._client)
+            self._client = None
+            self._folder.cleanup()
+
+
+def blown_up(what: str) -> HarnessError:
+    """The error for physics that has left what a body can do."""
+    return HarnessError(
+        f"the simulated physics has blown up: {what}",
+        "report it with the episode's seed; the result of this episode is void",
+    )
+
+
+def _bullet() -> ModuleType:
+    try:
+        import pybullet
+    except ImportError as error:
+        raise BadInput(
+            f"the simulator cannot be loaded: {error}",
+            "pybullet has ready-made Linux wheels for Python 3.10 and 3.11 only;"
+            " use Python 3.11, or a rig of kind 'real'",
+        ) from error
+    module: ModuleType = pybullet
+    return module
