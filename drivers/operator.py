@@ -1,7 +1,6 @@
 """The operator of a real rig as the scene: arranges it by hand and bears witness."""
 
 # The contract gives every call a deadline; here only questions to the person wait.
-# ruff: noqa: ARG002
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from hil.contracts import DeviceSpec
 from hil.errors import BadInput
 
 _UNITS = {
@@ -60,6 +61,12 @@ def validate(data: Any, model: type[Model], place: str, prefix: str = "") -> Mod
         listed = "\n".join(f"  {fault}" for fault in faults)
         plural = "fault" if len(faults) == 1 else "faults"
         raise BadInput(f"{place}: {len(faults)} {plural}\n{listed}") from error
+
+
+def device_parameters(spec: DeviceSpec, model: type[Model]) -> Model:
+    """The `parameters` table of a device under its driver's schema. Errors: BadInput."""
+    place = f"device {spec.role!r} (driver {spec.driver})"
+    return validate(dict(spec.parameters), model, place, "parameters")
 
 
 def _describe(fault: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
@@ -131,7 +138,7 @@ def _suggest(key: str, known: list[str]) -> str:
             return f"; this value is expected in {_unit(candidate)}, as {candidate!r}"
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (known here: {', '.join(sorted(set(known)))})"
+    return f"{hint} (known here: {', '.join(sorted(set(known))) or 'none'})"
 
 
 def _unit(key: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from hil.canonical import sha256_bytes
+from hil.config import load_toml
 from hil.contracts import ModelImage
 from hil.errors import BadInput, ModelRefused
 from models.card import ImageInput, ModelCard
@@ -45,9 +43,9 @@ def load_card(folder: Path) -> tuple[ModelCard, ModelImage]:
     Errors: BadInput for a card or file that cannot be read, ModelRefused naming both digests
     where the file is not the one the card describes.
     """
-    card = _read_card(folder / _CARD)
+    card = load_toml(folder / _CARD, ModelCard)
     content = _read(folder / card.file)
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256_bytes(content)
     if found != card.sha256:
         raise ModelRefused(
             f"{folder / card.file}: SHA-256 is {found}, {_CARD} says {card.sha256}",
@@ -59,17 +57,6 @@ def load_card(folder: Path) -> tuple[ModelCard, ModelImage]:
         if isinstance(entry.source, ImageInput)
     }
     return card, ModelImage(card.name, content, found, preprocess)
-
-
-def _read_card(path: Path) -> ModelCard:
-    try:
-        return ModelCard.model_validate(tomllib.loads(_read(path).decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{path}: {key}: {first['msg']}") from error
 
 
 def _read(path: Path) -> bytes:

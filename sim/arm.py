@@ -6,7 +6,6 @@ a command travels. A slow model is not flattered.
 """
 
 # A simulated device keeps the contracts' signatures but often needs no deadline.
-# ruff: noqa: ARG002
 
 from __future__ import annotations
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
-
 from hil.clock import VirtualClock
+from hil.config import device_parameters
 from hil.contracts import BenchContext, DeviceSpec
 from hil.errors import BadInput, RigError
 from sim.arm import ArmParameters, SimArm
 from sim.plant import Plant
 from sim.scene import SceneParameters, SimScene
 
-_Schema = TypeVar("_Schema", bound=BaseModel)
-
 
 def build_arm(spec: DeviceSpec, context: BenchContext) -> SimArm:
     """Entry point `sim-arm`. Errors: BadInput for parameters or a bench it cannot use."""
     plant, clock = _bench(spec, context)
-    return SimArm(spec.role, plant, clock, _parameters(ArmParameters, spec))
+    return SimArm(spec.role, plant, clock, device_parameters(spec, ArmParameters))
 
 
 def build_scene(spec: DeviceSpec, context: BenchContext) -> SimScene:
     """Entry point `sim-scene`. Errors: BadInput for parameters or a bench it cannot use."""
     plant, clock = _bench(spec, context)
-    _parameters(SceneParameters, spec)
+    device_parameters(spec, SceneParameters)
     return SimScene(spec.role, plant, clock)
 
 
@@ -41,16 +36,3 @@ def _bench(spec: DeviceSpec, context: BenchContext) -> tuple[Plant, VirtualClock
             "open the rig with the clock of its kind",
         )
     return context.plant, context.clock
-
-
-def _parameters(schema: type[_Schema], spec: DeviceSpec) -> _Schema:
-    try:
-        return schema.model_validate(dict(spec.parameters))
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
-        raise BadInput(
-            f"device {spec.role!r}: parameters of {spec.driver!r}: {faults}",
-            f"known: {', '.join(schema.model_fields) or 'none'}",
-        ) from error

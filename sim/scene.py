@@ -1,7 +1,6 @@
 """Simulated scene: the plant's fixture behind the contract of a scene, on a virtual clock."""
 
 # A simulated device keeps the contracts' signatures but often needs no deadline.
-# ruff: noqa: ARG002
 
 from __future__ import annotations
 

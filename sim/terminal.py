@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 import hil
 from hil.clock import NS_PER_US, Deadline
+from hil.config import device_parameters
 from hil.contracts import (
     BenchContext,
     Capability,
@@ -27,7 +28,7 @@ from hil.contracts import (
     ModelImage,
     SafeProof,
 )
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, ModelRefused
+from hil.errors import DeadlineMissed, DeviceFault, ModelRefused
 from models.runtime import Network, runtime_version
 
 
@@ -41,13 +42,7 @@ class Parameters(BaseModel):
 
 def build(spec: DeviceSpec, context: BenchContext) -> SimTerminal:
     """Driver factory (entry point `sim-terminal`). Errors: BadInput."""
-    try:
-        parameters = Parameters.model_validate(dict(spec.parameters))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"device {spec.role!r}: parameter {key}: {first['msg']}") from error
-    return SimTerminal(spec.role, parameters, context)
+    return SimTerminal(spec.role, device_parameters(spec, Parameters), context)
 
 
 class SimTerminal:
@@ -63,18 +58,18 @@ class SimTerminal:
         self._model = ""
         self._late_answers = 0
 
-    def open(self, deadline: Deadline) -> None:  # noqa: ARG002
+    def open(self, deadline: Deadline) -> None:
         self._drop()
         self._late_answers = 0
 
-    def identity(self, deadline: Deadline) -> Identity:  # noqa: ARG002
+    def identity(self, deadline: Deadline) -> Identity:
         return Identity(
             model="simulated terminal",
             firmware=hil.__version__,
             detail={"runtime": runtime_version(), "infer_us": self._infer_ns // NS_PER_US},
         )
 
-    def health(self, deadline: Deadline) -> list[Finding]:  # noqa: ARG002
+    def health(self, deadline: Deadline) -> list[Finding]:
         return [Finding("model", True, self._model or "none loaded")]
 
     def ping(self, deadline: Deadline) -> None:
@@ -83,7 +78,7 @@ class SimTerminal:
     def counters(self) -> Mapping[str, int]:
         return {"late_answers": self._late_answers}
 
-    def load(self, model: ModelImage, deadline: Deadline) -> None:  # noqa: ARG002
+    def load(self, model: ModelImage, deadline: Deadline) -> None:
         """Takes no declared time."""
         self._drop()
         found = hashlib.sha256(model.content).hexdigest()
@@ -113,7 +108,7 @@ class SimTerminal:
         self._clock.sleep_until(done_ns)
         return InferenceResult(outputs, DeviceStamps(received_ns, received_ns, done_ns, done_ns))
 
-    def make_safe(self, deadline: Deadline) -> SafeProof:  # noqa: ARG002
+    def make_safe(self, deadline: Deadline) -> SafeProof:
         """Drop the network; nothing else of a terminal can do harm."""
         started_ns = self._clock.now_ns()
         self._drop()

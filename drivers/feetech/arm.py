@@ -12,10 +12,11 @@ from drivers.feetech.arm_safe import Torques, torque_off
 from drivers.feetech.arm_setup import Setup, eeprom_length, firmware, set_motion, survey
 from drivers.feetech.arm_table import ArmTable, Scale, load_arm
 from drivers.feetech.bus import FeetechBus, SyncRead
-from drivers.feetech.parameters import ArmParameters, parse
+from drivers.feetech.parameters import ArmParameters
 from drivers.transport.latency import latency_timer_ms
 from drivers.transport.posix import SerialPort, open_serial
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
+from hil.config import device_parameters
 from hil.contracts import (
     NEVER,
     BenchContext,
@@ -286,7 +287,7 @@ def _reading(torque: int | None) -> Scalar:
 
 def build(spec: DeviceSpec, context: BenchContext) -> FeetechArm:
     """Factory of driver `feetech-arm`; touches no port. Errors: BadInput."""
-    parameters = parse(spec)
+    parameters = device_parameters(spec, ArmParameters)
     if not spec.address:
         raise BadInput(f"device {spec.role!r} (driver {spec.driver}) needs a port in the rig file")
     arm = load_arm(parameters.model).calibrated(parameters.calibration)

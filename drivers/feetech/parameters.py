@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.feetech.arm_table import JointCalibration
-from hil.contracts import DeviceSpec
-from hil.errors import BadInput
 
 
 class ArmParameters(BaseModel):
@@ -24,19 +22,3 @@ class ArmParameters(BaseModel):
     goal_speed: float | None = Field(None, gt=0)
     acceleration: float | None = Field(None, gt=0)
     answer_timeout_ms: float = Field(10.0, gt=0, le=1000)
-
-
-def parse(spec: DeviceSpec) -> ArmParameters:
-    """Checked parameters. Errors: BadInput naming every key that is wrong."""
-    try:
-        return ArmParameters.model_validate(dict(spec.parameters))
-    except ValidationError as error:
-        faults = [
-            f"parameters.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            for fault in error.errors()
-        ]
-        known = ", ".join(ArmParameters.model_fields)
-        raise BadInput(
-            f"device {spec.role!r} (driver {spec.driver}): " + "; ".join(faults),
-            f"known keys: {known}",
-        ) from error

@@ -27,7 +27,8 @@ from drivers.terminal.session import Limits, Session, superseded
 from hil.errors import BadInput
 from models.runtime import use_one_thread
 
-_WRITE_TIMEOUT_S = 2.0  # a host that takes no bytes for so long has lost interest
+WRITE_TIMEOUT_S = 2.0
+"""A host that takes no bytes for so long has lost interest."""
 _DELIMITER = b"\x00"
 
 
@@ -97,7 +98,7 @@ class _Server:
             # before it reads
             self._cut = not self._line.write(_DELIMITER + frame, 0.0)
         else:
-            self._cut = not self._line.write(frame, _WRITE_TIMEOUT_S)
+            self._cut = not self._line.write(frame, WRITE_TIMEOUT_S)
 
     def _link_counters(self) -> dict[str, int]:
         return {**asdict(self._decoder.counters), **asdict(self._line.counters)}

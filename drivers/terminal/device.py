@@ -7,13 +7,14 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 import hil
 from drivers.terminal import messages
 from drivers.terminal.client import Client
 from drivers.transport.posix import open_serial
 from hil.clock import Deadline
+from hil.config import device_parameters
 from hil.contracts import (
     BenchContext,
     Capability,
@@ -45,12 +46,7 @@ def build(spec: DeviceSpec, context: BenchContext) -> TerminalAgent:
         raise BadInput(
             f"device {spec.role!r}: a terminal needs a port", "give it `port` in the rig file"
         )
-    try:
-        parameters = Parameters.model_validate(dict(spec.parameters))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"device {spec.role!r}: parameter {key}: {first['msg']}") from error
+    parameters = device_parameters(spec, Parameters)
     return TerminalAgent(spec.role, spec.address, parameters, context)
 
 
@@ -79,7 +75,7 @@ class TerminalAgent:
             raise
         self._client = client
 
-    def identity(self, deadline: Deadline) -> Identity:  # noqa: ARG002
+    def identity(self, deadline: Deadline) -> Identity:
         """As told at `open`: the protocol has no way for it to change later."""
         welcome = self._greeting()
         return Identity(

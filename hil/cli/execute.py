@@ -86,12 +86,18 @@ def execute(
     with stop_on_signals(StopRequest()) as stop:
         with RunDisplay(plan, console) as display:
             ending = run_campaign(plan, folder, display, stop)
-        verdict = finish(folder)
+        verdict, key = finish(folder)
     if as_json:
         click.echo((folder / "verdict.json").read_text(encoding="utf-8"), nl=False)
     else:
         print_table(verdict, Console(highlight=False))
-        click.echo(f"\nrecord and evidence: {folder}\nreport: {folder / 'report.html'}")
+        made = "made now" if key.created else "yours"
+        click.echo(
+            f"\nreport:   {folder / 'report.html'}"
+            f"\nevidence: {folder}, signed with the self-issued key {key.keyid[:16]}…"
+            f" ({made}: {key.path})"
+            f"\ncheck it: hil verify {folder}"
+        )
     if ending.error is not None:
         raise ending.error
     if ending.outcome == "interrupted":

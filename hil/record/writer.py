@@ -35,21 +35,16 @@ class RunWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        refuse_occupied(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            occupied = any(folder.iterdir())
+            (folder / EPISODES).mkdir()
+            self._ledger = (folder / LEDGER).open("xb")
         except OSError as error:
             raise BadInput(
                 f"cannot make the run folder {folder}: {error.strerror}",
                 "name a folder that can be written with --out",
             ) from error
-        if occupied:
-            raise BadInput(
-                f"the run folder {folder} is not empty",
-                "one run, one folder: name a new one with --out; a record is never overwritten",
-            )
-        (folder / EPISODES).mkdir()
-        self._ledger = (folder / LEDGER).open("xb")
 
     def begin(self, plan: Mapping[str, Any], host: Mapping[str, Any], clock: str) -> None:
         """Freeze plan and host and write the ledger's first row.
@@ -110,6 +105,15 @@ class RunWriter:
         with (self.folder / name).open("xb") as stream:
             stream.write(content)
         return sha256_bytes(content)
+
+
+def refuse_occupied(folder: Path) -> None:
+    """Errors: BadInput where something is at `folder` that is not an empty folder."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise BadInput(
+            f"the run folder {folder} is not empty",
+            "one run, one folder: name a new one with --out; a record is never overwritten",
+        )
 
 
 def _episode_files(episode: Episode, frames: Mapping[str, bytes]) -> dict[str, bytes]:

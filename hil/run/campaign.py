@@ -14,7 +14,7 @@ from hil.contracts import Joints, SafeProof
 from hil.errors import HilError, RigError
 from hil.plan.freeze import Plan, PlannedEpisode
 from hil.record.format import EpisodeEnd
-from hil.record.writer import RunWriter
+from hil.record.writer import RunWriter, refuse_occupied
 from hil.rig import Bench, build_bench
 from hil.run.episode import Attempt, role_of, run_episode
 from hil.run.host import host_facts
@@ -50,6 +50,7 @@ def run_campaign(plan: Plan, folder: Path, observer: Observer, stop: StopRequest
     Errors: BadInput when the folder is in use or the rig file cannot be satisfied, both before
     anything moves. What goes wrong later is an `Ending`, and on the record.
     """
+    refuse_occupied(folder)
     observer.phase("starting the bench")
     with build_bench(plan.rig, plan.rig_path, stop) as bench:
         return _recorded(plan, bench, folder, observer, stop, opened=False)

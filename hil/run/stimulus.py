@@ -68,11 +68,11 @@ class StimulusJob:
         self._silent = 0
         self._log: ChannelLog | None = None
 
-    def sense(self, row: int, deadline: Deadline) -> TickFlag:  # noqa: ARG002
+    def sense(self, row: int, deadline: Deadline) -> TickFlag:
         self._shown = self._stimuli[row]
         return TickFlag.NONE
 
-    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:  # noqa: ARG002
+    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:
         self._answer = None
         try:
             self._answer, stamps = self._ask(self._shown, deadline)
@@ -84,7 +84,7 @@ class StimulusJob:
         self._silent = 0
         return TickFlag.NONE, stamps
 
-    def act(self, row: int, deadline: Deadline) -> TickFlag:  # noqa: ARG002
+    def act(self, row: int, deadline: Deadline) -> TickFlag:
         if self._answer is None:
             return TickFlag.NO_COMMAND
         if self._log is None:
@@ -93,7 +93,7 @@ class StimulusJob:
         self._log.put(row, self._clock.now_ns(), self._answer)
         return TickFlag.NONE
 
-    def observe(self, row: int, deadline: Deadline) -> bool:  # noqa: ARG002
+    def observe(self, row: int, deadline: Deadline) -> bool:
         return row + 1 >= len(self._stimuli)
 
     def channels(self, ticks: int) -> dict[str, Channel]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat
 
+from hil.config import validate
 from hil.contracts import FloatArray
-from hil.errors import BadInput
 from sim.robots.urdf import Body, Box, Colour, Inertial, Joint, Link, Part, Vector
 from sim.world import Placed, World, blown_up
 
@@ -203,16 +203,7 @@ class WallSwitch:
 
 
 def _checked(scene: Mapping[str, object]) -> SwitchScene:
-    try:
-        return SwitchScene.model_validate(dict(scene))
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
-        raise BadInput(
-            f"no wall switch can be set up from this scene: {faults}",
-            "give the draw of a task of archetype press-turn",
-        ) from error
+    return validate(dict(scene), SwitchScene, "scene of a wall switch")
 
 
 def _noise(scene: SwitchScene) -> FloatArray:

@@ -3,7 +3,8 @@
 Channel `witness`, columns as the fixture gives them (each over the time since the row before):
 `switch_on` (0 or 1), `switch_on_s` (how long it has been on), `switch_toggles`,
 `switch_travel_m`, `neighbour_toggles`, `neighbour_travel_m`, `force_peak_n` (arm against
-switches and wall), `wall_force_peak_n`. A rig leaves out what it cannot observe.
+switches and wall), `wall_force_peak_n`. A rig leaves out what it cannot observe; what a person
+testifies after the last tick counts as the value at the end.
 """
 
 from __future__ import annotations
@@ -181,27 +182,32 @@ class PressTurn:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The witness channel of one episode, as far as the rig has one."""
+    """The witness channel of one episode, as far as the rig has one, and the testimony after
+    its last tick."""
 
     witness: Channel | None
     elapsed_s: FloatArray
+    testimony: Mapping[str, float]
 
     @classmethod
     def of(cls, episode: Episode) -> _Seen:
+        said = [event["values"] for event in episode.events if event["event"] == "testimony"]
+        testimony = cast(Mapping[str, float], said[-1] if said else {})
         witness = episode.channels.get("witness")
         if witness is None or not len(episode.ticks):
-            return cls(None, np.empty(0))
+            return cls(None, np.empty(0), testimony)
         start_ns = episode.ticks["scheduled_ns"][0]
-        return cls(witness, (witness.stamp_ns - start_ns) / NS_PER_S)
+        return cls(witness, (witness.stamp_ns - start_ns) / NS_PER_S, testimony)
 
     def column(self, label: str) -> FloatArray | None:
         return None if self.witness is None else self.witness.column(label)
 
     def last(self, label: str) -> float | None:
-        """Value of the last row; None where it is absent: what was true before is no proof."""
+        """Value of the last row, or what was testified of the end; None where neither is
+        there: what was true before is no proof."""
         column = self.column(label)
         if column is None or not len(column) or np.isnan(column[-1]):
-            return None
+            return self.testimony.get(label)
         return float(column[-1])
 
     def peak(self, label: str) -> float | None:

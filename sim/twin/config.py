@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from hil.config import validate
 from hil.errors import BadInput
 from rigs.schema import Twin
 
@@ -97,17 +98,4 @@ def _only(
 def _options(
     port: str, emulator: Emulator, schema: type[Options], given: Mapping[str, Any]
 ) -> Options:
-    where = f"twin.ports.{port}"
-    unknown = sorted(set(given) - set(schema.model_fields))
-    if unknown:
-        known = ", ".join(schema.model_fields) or "none"
-        raise BadInput(
-            f"{where}: emulator {emulator!r} has no option {', '.join(unknown)}",
-            f"its options are: {known}",
-        )
-    try:
-        return schema.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{where}.{option}: {first['msg']}") from error
+    return validate(dict(given), schema, f"emulator {emulator!r}", f"twin.ports.{port}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hil.errors import BadInput
+from hil.config import validate
 
 ServoId = Annotated[int, Field(ge=0, le=253)]
 
@@ -37,12 +37,4 @@ class BusFaults(BaseModel):
 
 def parse_faults(data: object) -> BusFaults:
     """Faults from plain data; ids as integers or strings. Errors: BadInput."""
-    try:
-        return BusFaults.model_validate(data)
-    except ValidationError as error:
-        raise BadInput(f"faults of the servo bus: {_first(error.errors())}") from error
-
-
-def _first(errors: list[Any]) -> str:
-    where = ".".join(str(part) for part in errors[0]["loc"])
-    return f"{where}: {errors[0]['msg']}"
+    return validate(data, BusFaults, "faults of the servo bus")

@@ -40,7 +40,7 @@ def test_a_silent_joint_keeps_the_speed_limit(desired: np.ndarray, last: np.ndar
 
 def test_a_modest_wish_passes_unchanged() -> None:
     last = np.array([0.1, -0.3])
-    desired = last + [0.01, -0.01]
+    desired = last + np.array([0.01, -0.01])
     np.testing.assert_array_equal(ENVELOPE.apply(desired, last, last, 0.02), desired)
 
 

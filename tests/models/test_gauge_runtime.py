@@ -115,7 +115,11 @@ def test_a_changed_network_is_refused_with_both_digests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("schema = ", "not TOML"), ('schema = 1\nname = "x"', "title"), ("schema = 3", "schema")],
+    [
+        ("schema = ", "not valid TOML"),
+        ('schema = 1\nname = "x"', "title"),
+        ("schema = 3", "schema"),
+    ],
 )
 def test_a_bad_card_is_named_with_the_key(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "card.toml").write_text(text)

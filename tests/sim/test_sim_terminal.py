@@ -72,5 +72,7 @@ def test_safe_is_without_a_network() -> None:
 
 
 def test_unknown_parameters_are_named() -> None:
-    with pytest.raises(BadInput, match="parameter infer_ms"):
+    with pytest.raises(
+        BadInput, match=r"parameters\.infer_ms: .* expected in microseconds, as .infer_us"
+    ):
         _terminal(VirtualClock(), infer_ms=3)

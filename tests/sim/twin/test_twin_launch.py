@@ -81,10 +81,10 @@ def pids(running: launch.ProcessTwin) -> list[int]:
 @pytest.mark.parametrize(
     ("ports", "message"),
     [
-        ({"bus": {**BUS, "parity": "even"}}, "twin.ports.bus.*no option parity"),
+        ({"bus": {**BUS, "parity": "even"}}, "twin.ports.bus.parity: unknown key"),
         ({"bus": {**BUS, "baud": 9600}}, "twin.ports.bus.baud"),
         ({"bus": {"emulator": "sts3215-bus"}}, "twin.ports.bus.joints"),
-        ({"scene": {**SCENE, "light": 3}}, "twin.ports.scene.*no option light"),
+        ({"scene": {**SCENE, "light": 3}}, "twin.ports.scene.light: unknown key"),
         ({"t": {"emulator": "agent", "delay_ms": -1}}, "twin.ports.t.delay_ms"),
         ({"a": BUS, "b": BUS}, "more than once: a, b"),
     ],
@@ -99,7 +99,7 @@ def test_options_are_checked_before_anything_starts(
 def test_an_unknown_option_is_told_the_known_ones() -> None:
     with pytest.raises(BadInput) as caught:
         parse_twin(twin(bus={**BUS, "parity": "even"}))
-    assert "joints, baud, supply_v" in caught.value.remedy
+    assert "baud, joints, supply_v" in str(caught.value)
 
 
 def test_without_bus_and_scene_no_plant_process_is_needed() -> None:
