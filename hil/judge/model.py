@@ -82,6 +82,7 @@ class EpisodeResult:
 
     `success` is None where it could not be decided (missing, interrupted, rig error or not
     observed). `record` is the folder of the attempt that counts, empty where there is none.
+    `lost` counts the reads that a joint did not answer, by its name.
     """
 
     name: str
@@ -95,6 +96,7 @@ class EpisodeResult:
     conditions: tuple[ConditionResult, ...] = ()
     measures: Mapping[str, float | None] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class ScenarioVerdict:
     brackets_note: str
     claims: tuple[ClaimResult, ...]
     timing: Timing
+    lost: Mapping[str, int]
     episodes: tuple[EpisodeResult, ...]
 
 

@@ -71,6 +71,7 @@ def score_episode(
         conditions=() if score is None else _conditions(score),
         measures={} if score is None else {k: rounded(v) for k, v in score.measures.items()},
         attempts=attempts,
+        lost={} if episode is None else _lost(episode),
     )
     return Scored(result, ticks)
 
@@ -123,6 +124,15 @@ def _conditions(score: Score) -> tuple[ConditionResult, ...]:
         )
         for c in score.conditions
     )
+
+
+def _lost(episode: Episode) -> dict[str, int]:
+    """Reads that a joint did not answer: rows in which it is absent, by its name."""
+    channel = episode.channels.get("joints.position")
+    if channel is None:
+        return {}
+    counts = np.isnan(channel.value).sum(axis=0)
+    return {label: int(count) for label, count in zip(channel.labels, counts, strict=True) if count}
 
 
 def _cycle_s(ticks: NDArray[np.void]) -> float | None:

@@ -6,6 +6,7 @@ gets the same bytes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
@@ -157,8 +158,16 @@ def _scenario(
         timing=timing(
             evidence.timings, evidence.rate_hz, evidence.budget_us, measured=not inputs.virtual
         ),
+        lost=_lost(results),
         episodes=results,
     )
+
+
+def _lost(episodes: Sequence[EpisodeResult]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for episode in episodes:
+        total.update(episode.lost)
+    return dict(total)
 
 
 def scenario_outcome(

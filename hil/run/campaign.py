@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hil.contracts import Joints, SafeProof
-from hil.errors import HilError, RigError
+from hil.errors import HilError, RigError, UnsafeExit
 from hil.plan.freeze import Plan, PlannedEpisode
 from hil.record.format import EpisodeEnd
 from hil.record.writer import RunWriter, refuse_occupied
@@ -52,13 +52,21 @@ def run_campaign(plan: Plan, folder: Path, observer: Observer, stop: StopRequest
     """
     refuse_occupied(folder)
     observer.phase("starting the bench")
-    with build_bench(plan.rig, plan.rig_path, stop) as bench:
-        return _recorded(plan, bench, folder, observer, stop, opened=False)
+    ending: Ending | None = None
+    try:
+        with build_bench(plan.rig, plan.rig_path, stop) as bench:
+            ending = _recorded(plan, bench, folder, observer, stop, opened=False)
+    except UnsafeExit as error:
+        if ending is None:
+            raise
+        # the record is closed and holds the proof that failed; the door still has to say it
+        return Ending("error", error.message, error)
+    return ending
 
 
 def run_on_bench(plan: Plan, bench: Bench, folder: Path) -> Ending:
     """As `run_campaign`, on a bench that is open already and stays open, safe, afterwards."""
-    return _recorded(plan, bench, folder, _Silent(), StopRequest(), opened=True)
+    return _recorded(plan, bench, folder, Silent(), StopRequest(), opened=True)
 
 
 def _recorded(
@@ -86,7 +94,7 @@ def _recorded(
     return ending
 
 
-class _Silent:
+class Silent:
     """Observer that shows nothing."""
 
     def phase(self, text: str) -> None:

@@ -37,6 +37,7 @@ class FakeDevice:
         self.clock = clock
         self.is_open = False
         self.unplugged = False
+        self.refuses_safety = False
         self.findings: list[Finding] = []
         self.calls: list[str] = []
 
@@ -67,7 +68,7 @@ class FakeDevice:
         now = self.clock.now_ns()
         if self.unplugged:
             return SafeProof(self.role, False, "unknown", {"error": "gone"}, now, now)
-        return SafeProof(self.role, True, "idle", {}, now, now)
+        return SafeProof(self.role, not self.refuses_safety, "idle", {}, now, now)
 
     def close(self) -> None:
         self.is_open = False

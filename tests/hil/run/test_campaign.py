@@ -11,11 +11,12 @@ from benches import fake_bench, fake_plan
 from fakes import FakeArm, FakeScene, FakeTerminal
 
 from hil.clock import Deadline
-from hil.errors import CapabilityMissing
+from hil.errors import CapabilityMissing, UnsafeExit
 from hil.record.format import TickFlag
 from hil.record.reader import Run, open_run
 from hil.rig import Bench
-from hil.run.campaign import Ending, run_on_bench
+from hil.run.campaign import Ending, Silent, run_campaign, run_on_bench
+from hil.safety import StopRequest
 
 
 def run(bench: Bench, folder: Path, **changes: object) -> tuple[Ending, Run]:
@@ -164,6 +165,18 @@ def test_a_defect_of_the_harness_still_leaves_a_safe_rig_and_a_closed_record(
     record = open_run(tmp_path / "run")
     assert record.end["outcome"] == "error"
     assert not parts(bench)[0].energised
+
+
+def test_a_rig_that_is_not_proved_safe_is_an_error_with_a_closed_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = fake_bench()
+    monkeypatch.setattr("hil.run.campaign.build_bench", lambda *_: bench)
+    parts(bench)[0].refuses_safety = True
+    ending = run_campaign(fake_plan(bench), tmp_path / "run", Silent(), StopRequest())
+    assert ending.outcome == "error"
+    assert isinstance(ending.error, UnsafeExit)
+    assert [row["safe"] for row in open_run(tmp_path / "run").rows("safe")] == [False, True, True]
 
 
 def test_missing_capability_is_refused_before_anything_moves(tmp_path: Path) -> None:
