@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -163,7 +167,8 @@ def blown_up(what: str) -> HarnessError:
 
 def _bullet() -> ModuleType:
     try:
-        import pybullet
+        with _without_banner():
+            import pybullet
     except ImportError as error:
         raise BadInput(
             f"the simulator cannot be loaded: {error}",
@@ -172,3 +177,17 @@ def _bullet() -> ModuleType:
         ) from error
     module: ModuleType = pybullet
     return module
+
+
+@contextmanager
+def _without_banner() -> Iterator[None]:
+    """Keep the build date that PyBullet's C code prints on import off the user's screen."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
