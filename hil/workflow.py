@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hil.errors import DamagedRecord
 from hil.evidence.bundle import sign_run
-from hil.evidence.keys import SigningKey, load_or_create_key
+from hil.evidence.keys import SigningKey
 from hil.evidence.names import MANIFEST, STATEMENTS
 from hil.evidence.verify import check_files
 from hil.judge.model import Verdict
@@ -33,17 +33,13 @@ def write_derived(folder: Path) -> Verdict:
     return verdict
 
 
-def finish(folder: Path) -> tuple[Verdict, SigningKey]:
-    """Judge a fresh record, write verdict and reports, and sign everything.
-
-    Returns the verdict and the key that signed it, made now if the user had none.
-    """
+def finish(folder: Path, key: SigningKey) -> Verdict:
+    """Judge a fresh record, write verdict and reports, and sign everything with `key`."""
     run = open_run(folder)
     verdict = judge(run)
-    key = load_or_create_key()
     write_report(run, verdict, folder, Signer(key.keyid))
     sign_run(folder, run.plan, verdict, key)
-    return verdict, key
+    return verdict
 
 
 def _open(folder: Path) -> Run:

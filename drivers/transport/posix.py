@@ -93,7 +93,10 @@ class SerialPort:
         except OSError as error:
             raise self._lost(error) from error
         if not data:
-            raise LinkLost(f"{self.path} hung up", "check cable and power, then run `hil scan`")
+            raise LinkLost(
+                f"{self.path} hung up",
+                "check cable and power; `ls /dev/serial/by-id` shows what is plugged in",
+            )
         return data
 
     def _write_some(self, data: memoryview) -> int:
@@ -130,7 +133,7 @@ class SerialPort:
     def _lost(self, error: OSError) -> LinkLost:
         return LinkLost(
             f"{self.path} is gone: {error.strerror or error}",
-            "check cable and power, then run `hil scan`",
+            "check cable and power; `ls /dev/serial/by-id` shows what is plugged in",
         )
 
 
@@ -181,7 +184,9 @@ def _open(path: str) -> int:
     except PermissionError as error:
         raise BadInput(f"no permission to open {path}", _PORT_RIGHTS) from error
     except FileNotFoundError as error:
-        raise DeviceNotFound(f"there is no port {path}", "run `hil scan`") from error
+        raise DeviceNotFound(
+            f"there is no port {path}", "`ls /dev/serial/by-id` shows what is plugged in"
+        ) from error
     except OSError as error:
         if error.errno == errno.EBUSY:
             raise _in_use(path) from error

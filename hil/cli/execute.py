@@ -65,6 +65,7 @@ def execute(
 
     from hil.catalogue import load_rig
     from hil.cli.progress import RunDisplay
+    from hil.evidence.keys import load_or_create_key
     from hil.plan.freeze import freeze
     from hil.report.table import print_table
     from hil.run.campaign import run_campaign
@@ -81,12 +82,13 @@ def execute(
         cast("PolicyName", policy),
         _overrides(models),
     )
+    key = load_or_create_key()  # before anything moves: a run that nobody can sign is wasted
     folder = out or _default_folder(profile.name, rig.name)
     console = Console(stderr=True, highlight=False)
     with stop_on_signals(StopRequest()) as stop:
         with RunDisplay(plan, console) as display:
             ending = run_campaign(plan, folder, display, stop)
-        verdict, key = finish(folder)
+        verdict = finish(folder, key)
     if as_json:
         click.echo((folder / "verdict.json").read_text(encoding="utf-8"), nl=False)
     else:

@@ -79,7 +79,7 @@ def run_episode(
             if count != before[role].get(name, 0)
         }
         if faults:
-            notes.events.append({"event": "counters", "role": role, "faults": faults})
+            notes.events.append({"event": "counters", "role": role, "counts": faults})
     return _attempt(bench, planned, episode, draw, end, reason, notes)
 
 

@@ -65,7 +65,7 @@ def test_a_short_silence_is_bridged_and_counted(
     assert (episode.ticks["flags"][lost[:, ELBOW]] & TickFlag.STALE_INPUT).all()
     # one silent servo costs its stage's deadline and no more: no grid point was missed for it
     assert episode.ticks["skipped"].sum() == 0
-    counted = next(event["faults"] for event in episode.events if event["event"] == "counters")
+    counted = next(event["counts"] for event in episode.events if event["event"] == "counters")
     assert counted["lost_answers.elbow_flex"] == 2
     assert judge(run).scenarios[0].lost == {"elbow_flex": 2}
 
@@ -110,5 +110,5 @@ def test_spoiled_answers_are_absent_and_never_values(
     lost = np.isnan(episode.channels["joints.position"].value)
     assert lost[:, ELBOW].sum() == 3
     assert lost.sum() == 3
-    counted = next(event["faults"] for event in episode.events if event["event"] == "counters")
+    counted = next(event["counts"] for event in episode.events if event["event"] == "counters")
     assert counted["checksum_errors"] == 3
