@@ -112,7 +112,7 @@ def _not_found(
     else:
         remedy = "add its interface, or name the port by by_path (marked * above)"
     return DeviceNotFound(
-        f"{count} of this host match {wanted}; candidates:{''.join(listed) or ' none'}", remedy
+        f"{wanted} names {count} of this host; candidates:{''.join(listed) or ' none'}", remedy
     )
 
 
