@@ -87,7 +87,8 @@ class RunDisplay:
             return
         why = "" if attempt.end is EpisodeEnd.COMPLETED else f" ({attempt.reason})"
         self._console.print(
-            f"  {attempt.episode.name} {scenario}: {_MARKS[success]}{why}; {verdict}; {left}"
+            f"  {attempt.episode.name} {scenario}: {_MARKS[success]}{why}; {verdict}; {left}",
+            soft_wrap=True,
         )
 
     def _score(self, scenario: str, attempt: Attempt) -> bool | None:
