@@ -199,10 +199,13 @@ class DeviceStamps:
 
 @dataclass(frozen=True, slots=True)
 class InferenceResult:
-    """Outputs by name (float arrays) and the device's own account of its time."""
+    """Outputs by name (float arrays), the device's own account of its time, and the host's:
+    when the request had been written and when the answer was there, on the run's clock."""
 
     outputs: Mapping[str, NDArray[np.float32]]
     stamps: DeviceStamps
+    asked_ns: int = NEVER
+    answered_ns: int = NEVER
 
 
 @runtime_checkable
@@ -223,6 +226,42 @@ class Inference(Device, Protocol):
 
         Errors: DeadlineMissed (a late answer is dropped when it comes), DeviceFault, LinkLost.
         """
+        ...
+
+
+@runtime_checkable
+class OverlappedInference(Inference, Protocol):
+    """A terminal that can be asked without being waited for."""
+
+    def submit(self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline) -> int:
+        """Send one inference and return its ticket at once. Errors: DeadlineMissed, LinkLost."""
+        ...
+
+    def collect(self, deadline: Deadline) -> tuple[int, InferenceResult] | None:
+        """The newest finished inference and its ticket; None where none has come by the
+        deadline. Older ones are dropped and counted. Errors: DeviceFault, LinkLost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClockExchange:
+    """Four stamps of one round trip: host sent, device received, device sent, host received.
+
+    The middle two are on the device's clock, the outer two on the run's.
+    """
+
+    sent_ns: int
+    device_received_ns: int
+    device_sent_ns: int
+    received_ns: int
+
+
+@runtime_checkable
+class ClockSource(Protocol):
+    """A device with a clock of its own that it can be asked for."""
+
+    def exchange(self, deadline: Deadline) -> ClockExchange:
+        """One round trip that says the time on both sides. Errors: DeadlineMissed, LinkLost."""
         ...
 
 

@@ -29,6 +29,7 @@ FLOORS = [
     ["hil.evidence"],
     ["hil.report"],
     ["hil.workflow"],
+    ["hil.bench"],
     ["hil.cli", "hil.pytest_plugin"],
 ]
 FORBIDDEN = {"hil": {"drivers", "sim"}, "drivers": {"sim"}}

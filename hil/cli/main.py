@@ -21,6 +21,7 @@ _VERBS = {
     "report": "Write the report of a run folder again.",
     "scenarios": "List the scenarios and profiles, or show one.",
     "rigs": "List the rig files, or show one.",
+    "bench": "Measure the testbed itself, against baselines.",
     "check": "Open every device of a rig, read identity and health, measure round trips.",
     "twin": "Serve the emulated devices of a rig until Ctrl-C.",
     "agent": "Serve as AI terminal on a serial port.",

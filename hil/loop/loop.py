@@ -12,9 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from hil.clock import NS_PER_MS, NS_PER_US, Clock, Deadline
-from hil.contracts import DeviceStamps
 from hil.loop.pacing import Grid, next_point
-from hil.loop.ticklog import TickLog
+from hil.loop.ticklog import TickLog, TickNote
 from hil.record.format import TickFlag
 from scenarios.schema import Loop
 
@@ -30,17 +29,15 @@ class LoopEnd(StrEnum):
 
 
 class Job(Protocol):
-    """The stages of a tick; each returns what was out of the ordinary.
-
-    `row` is the place of the tick in the logs. Errors end the episode; a missed deadline is
-    no error but a flag.
+    """The stages of a tick. `row` is the place of the tick in the logs; what was out of the
+    ordinary goes into `note`. Errors end the episode; a missed deadline is no error but a flag.
     """
 
-    def sense(self, row: int, deadline: Deadline) -> TickFlag: ...
+    def sense(self, row: int, note: TickNote, deadline: Deadline) -> None: ...
 
-    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]: ...
+    def infer(self, row: int, note: TickNote, deadline: Deadline) -> None: ...
 
-    def act(self, row: int, deadline: Deadline) -> TickFlag: ...
+    def act(self, row: int, note: TickNote, deadline: Deadline) -> None: ...
 
     def observe(self, row: int, deadline: Deadline) -> bool:
         """Look at what the tick did; True when the job is finished."""
@@ -49,21 +46,42 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Times of a loop in ns; `timeout` bounds one inference beyond its budget."""
+    """Times of a loop in ns.
+
+    `budget_ns` holds wake, sense, infer, act and reaction, in this order. Sense and act are cut
+    off at their budgets; an inference is waited for up to `infer_timeout_ns`.
+    """
 
     period_ns: int
-    sense_ns: int
+    budget_ns: tuple[int, int, int, int, int]
     infer_timeout_ns: int
-    act_ns: int
 
     @classmethod
     def of(cls, loop: Loop) -> Timing:
-        return cls(
-            period_ns=loop.period_ns,
-            sense_ns=loop.budget_us.sense * NS_PER_US,
-            infer_timeout_ns=round(loop.infer_timeout_ms * NS_PER_MS),
-            act_ns=loop.budget_us.act * NS_PER_US,
-        )
+        us = loop.budget_us
+        stages = (us.wake, us.sense, us.infer, us.act, us.reaction)
+        budget = tuple(stage * NS_PER_US for stage in stages)
+        return cls(loop.period_ns, budget, round(loop.infer_timeout_ms * NS_PER_MS))  # type: ignore[arg-type]
+
+
+_LATE = (
+    TickFlag.LATE_WAKE,
+    TickFlag.LATE_SENSE,
+    TickFlag.LATE_INFER,
+    TickFlag.LATE_ACT,
+    TickFlag.LATE,
+)
+
+
+def lateness(stamps_ns: tuple[int, int, int, int, int], timing: Timing) -> TickFlag:
+    """Which stages outran their budgets; `stamps_ns`: scheduled, woke, sense, infer, act."""
+    scheduled, woke, sense, infer, act = stamps_ns
+    spent = (woke - scheduled, sense - woke, infer - sense, act - infer, act - scheduled)
+    flags = TickFlag.NONE
+    for flag, took, budget in zip(_LATE, spent, timing.budget_ns, strict=True):
+        if took > budget:
+            flags |= flag
+    return flags
 
 
 def run_loop(
@@ -91,18 +109,20 @@ def run_loop(
 def _tick(
     job: Job, clock: Clock, timing: Timing, log: TickLog, index: int, skipped: int, grid: Grid
 ) -> bool:
-    row = len(log)
+    row, note = len(log), TickNote()
+    _, sense_budget_ns, _, act_budget_ns, _ = timing.budget_ns
     scheduled_ns = grid.at(index)
     woke_ns = clock.now_ns()
-    flags = job.sense(row, Deadline(clock, woke_ns + timing.sense_ns))
+    job.sense(row, note, Deadline(clock, woke_ns + sense_budget_ns))
     sense_ns = clock.now_ns()
-    infer_flags, device = job.infer(row, Deadline(clock, sense_ns + timing.infer_timeout_ns))
+    job.infer(row, note, Deadline(clock, sense_ns + timing.infer_timeout_ns))
     infer_ns = clock.now_ns()
-    flags |= infer_flags | job.act(row, Deadline(clock, infer_ns + timing.act_ns))
+    job.act(row, note, Deadline(clock, infer_ns + act_budget_ns))
     act_ns = clock.now_ns()
     # What is left of the period belongs to the witness; a late tick still gives it a moment.
     rest_ns = max(scheduled_ns + timing.period_ns, act_ns + _SETTLE_NS)
     finished = job.observe(row, Deadline(clock, rest_ns))
-    stamps = (scheduled_ns, woke_ns, sense_ns, infer_ns, act_ns, clock.now_ns())
-    log.append(index, skipped, stamps, device, flags)
+    edges = (scheduled_ns, woke_ns, sense_ns, infer_ns, act_ns)
+    note.flags |= lateness(edges, timing)
+    log.append(index, skipped, (*edges, clock.now_ns()), note)
     return finished

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.contracts import NEVER, DeviceStamps, FloatArray, IntArray
-from hil.record.format import TICK, Channel, TickFlag
+from hil.contracts import NEVER, DeviceStamps, FloatArray, InferenceResult, IntArray
+from hil.record.format import TICK, ActionReason, Channel, TickFlag
+
+_NO_DEVICE = DeviceStamps(NEVER, NEVER, NEVER, NEVER)
+
+
+@dataclass(slots=True)
+class TickNote:
+    """What a job has to say of one tick besides its stamps; columns of `TICK`."""
+
+    flags: TickFlag = TickFlag.NONE
+    device: DeviceStamps = _NO_DEVICE
+    asked_ns: int = NEVER
+    answered_ns: int = NEVER
+    data_age_ns: int = NEVER
+    lost: int = 0
+    repeats: int = 0
+    reason: ActionReason = ActionReason.FRESH
+
+    def answered(self, result: InferenceResult) -> None:
+        """Take over both sides' stamps of an inference."""
+        self.device = result.stamps
+        self.asked_ns, self.answered_ns = result.asked_ns, result.answered_ns
 
 
 class TickLog:
@@ -30,15 +52,16 @@ class TickLog:
         tick: int,
         skipped: int,
         stamps_ns: tuple[int, int, int, int, int, int],
-        device: DeviceStamps | None,
-        flags: TickFlag,
+        note: TickNote,
     ) -> None:
         """Add a row. `stamps_ns`: scheduled, woke, sense, infer, act, done."""
-        if device is None:
-            far = (NEVER, NEVER, NEVER, NEVER)
-        else:
-            far = (device.received_ns, device.start_ns, device.end_ns, device.sent_ns)
-        self._rows[self._count] = (tick, skipped, *stamps_ns, *far, flags)
+        device = note.device
+        far = (device.received_ns, device.start_ns, device.end_ns, device.sent_ns)
+        self._rows[self._count] = (
+            *(tick, skipped, *stamps_ns, *far),
+            *(note.asked_ns, note.answered_ns, note.data_age_ns),
+            *(note.lost, note.repeats, note.reason, note.flags),
+        )
         self._count += 1
 
     def rows(self) -> NDArray[np.void]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntFlag, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,12 @@ TICK = np.dtype(
         ("device_start_ns", "<i8"),
         ("device_end_ns", "<i8"),
         ("device_sent_ns", "<i8"),
+        ("asked_ns", "<i8"),  # inference sent by the host, -1 if none was
+        ("answered_ns", "<i8"),  # its answer received by the host, -1 if none
+        ("data_age_ns", "<i8"),  # age, when commanded, of the oldest input acted on, -1 if none
+        ("lost", "<u2"),  # channels absent in this tick's read
+        ("repeats", "<u2"),  # ticks in a row without a fresh decision, this one included
+        ("reason", "<u2"),  # `ActionReason`: what was commanded, and why
         ("flags", "<u4"),
     ]
 )
@@ -45,6 +51,21 @@ class TickFlag(IntFlag):
     REPEATED_ACTION = 8  # the last target was commanded again
     LIMITED_ACTION = 16  # the envelope changed the target before it was sent
     NO_COMMAND = 32  # nothing could be written to the actuators
+    LATE_WAKE = 64  # these five: a stage, or the whole reaction, outran its budget
+    LATE_SENSE = 128
+    LATE_INFER = 256
+    LATE_ACT = 512
+    LATE = 1024
+
+
+class ActionReason(IntEnum):
+    """What was commanded in a tick, and why."""
+
+    FRESH = 0  # the policy's decision of this tick
+    REPEATED = 1  # the last target again, for want of a decision
+    HELD = 2  # where the joints were last measured
+    PARKED = 3  # on the way to the scenario's park pose
+    NOTHING = 4  # the command could not be written
 
 
 class EpisodeEnd(StrEnum):

@@ -11,21 +11,21 @@ import numpy as np
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
 from hil.contracts import (
     NEVER,
-    DeviceStamps,
     FloatArray,
     Inference,
+    InferenceResult,
     Joints,
     JointSample,
     Scene,
 )
 from hil.errors import DeadlineMissed, DeviceFault
-from hil.loop.ticklog import ChannelLog
-from hil.record.format import Channel, TickFlag
+from hil.loop.ticklog import ChannelLog, TickNote
+from hil.record.format import ActionReason, Channel, TickFlag
 from hil.safety import Envelope
 from hil.task import EmbodiedTask, View
 from scenarios.schema import Rules
 
-Decision = tuple[FloatArray, DeviceStamps | None]
+Decision = tuple[FloatArray, InferenceResult | None]
 
 
 class Policy(Protocol):
@@ -39,7 +39,7 @@ def model_policy(task: EmbodiedTask, terminal: Inference) -> Policy:
 
     def decide(view: View, deadline: Deadline) -> Decision:
         result = terminal.infer(task.observe(view), deadline)
-        return task.act(result.outputs, view), result.stamps
+        return task.act(result.outputs, view), result
 
     return decide
 
@@ -98,58 +98,68 @@ class EmbodiedJob:
         }
         self._witness = ChannelLog(capacity, witness_labels, "mixed: see labels")
 
-    def sense(self, row: int, deadline: Deadline) -> TickFlag:
+    def sense(self, row: int, note: TickNote, deadline: Deadline) -> None:
         sample = self._arm.read(deadline)
         for name in ("position", "velocity", "effort"):
             values = getattr(sample, name)
             self._logs[f"joints.{name}"].put(row, sample.stamp_ns, values, sample.age_ns)
-        flags = TickFlag.NONE if sample.present.all() else TickFlag.LOST_INPUT
+        note.lost = int((~sample.present).sum())
+        if note.lost:
+            note.flags |= TickFlag.LOST_INPUT
         self._known = _merge(sample, self._known)
         ages = self._known.age_ns
         usable = (ages != NEVER) & (ages <= self._rules.max_age_ms * NS_PER_MS)
         if not usable.all():
             self._view = None
-            return flags
-        if flags:
-            flags |= TickFlag.STALE_INPUT
+            return
+        if note.lost:
+            note.flags |= TickFlag.STALE_INPUT
         elapsed_s = (self._clock.now_ns() - self._begin_ns) / NS_PER_S
         self._view = View(row, elapsed_s, self._known, self._target, self._goal)
-        return flags
 
-    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:
+    def infer(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self._desired = None
         if self._view is None:
-            return TickFlag.NONE, None
+            return
         try:
-            desired, stamps = self._policy(self._view, deadline)
+            desired, result = self._policy(self._view, deadline)
         except DeadlineMissed:
-            return TickFlag.NO_ANSWER, None
+            note.flags |= TickFlag.NO_ANSWER
+            return
+        if result is not None:
+            note.answered(result)
         self._logs["joints.desired"].put(row, self._clock.now_ns(), desired)
         # A network that answers NaN has not answered; the record keeps what it said.
         if not np.isfinite(desired).all():
-            return TickFlag.NO_ANSWER, stamps
+            note.flags |= TickFlag.NO_ANSWER
+            return
         self._desired = desired
-        return TickFlag.NONE, stamps
 
-    def act(self, row: int, deadline: Deadline) -> TickFlag:
-        flags = TickFlag.NONE
+    def act(self, row: int, note: TickNote, deadline: Deadline) -> None:
         desired = self._desired
         if desired is None:
-            flags |= TickFlag.REPEATED_ACTION
+            note.flags |= TickFlag.REPEATED_ACTION
+            note.reason = ActionReason.REPEATED
             desired = self._target
             self._starve()
         else:
             self._starved = 0
+        note.repeats = self._starved
         wanted = self._envelope.apply(desired, self._target, self._known.position, self._period_s)
         if not np.allclose(wanted, desired, rtol=0, atol=1e-9):
-            flags |= TickFlag.LIMITED_ACTION
+            note.flags |= TickFlag.LIMITED_ACTION
         try:
             applied = self._arm.command(wanted, deadline)
         except DeadlineMissed:
-            return flags | TickFlag.NO_COMMAND
+            note.flags |= TickFlag.NO_COMMAND
+            note.reason = ActionReason.NOTHING
+            return
         self._target = wanted
-        self._logs["joints.applied"].put(row, self._clock.now_ns(), applied)
-        return flags
+        now_ns = self._clock.now_ns()
+        self._logs["joints.applied"].put(row, now_ns, applied)
+        if self._desired is not None:
+            passed_ns = now_ns - self._known.stamp_ns
+            note.data_age_ns = int(self._known.age_ns.max()) + passed_ns
 
     def observe(self, row: int, deadline: Deadline) -> bool:
         try:

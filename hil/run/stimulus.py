@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.clock import Clock, Deadline
-from hil.contracts import DeviceStamps, FloatArray, Inference
+from hil.contracts import FloatArray, Inference, InferenceResult
 from hil.errors import DeadlineMissed, DeviceFault
-from hil.loop.ticklog import ChannelLog
-from hil.record.format import Channel, TickFlag
+from hil.loop.ticklog import ChannelLog, TickNote
+from hil.record.format import ActionReason, Channel, TickFlag
 from hil.task import StimulusTask
 from scenarios.schema import Rules
 
@@ -20,22 +20,22 @@ Stimulus = Mapping[str, NDArray[np.float32] | bytes]
 
 
 class Answerer(Protocol):
-    """Who answers one stimulus, with the device's stamps if it has any.
+    """Who answers one stimulus, with what the device said if one was asked.
 
     Errors: DeadlineMissed when the answer is late.
     """
 
     def __call__(
         self, shown: Stimulus, deadline: Deadline
-    ) -> tuple[FloatArray, DeviceStamps | None]: ...
+    ) -> tuple[FloatArray, InferenceResult | None]: ...
 
 
 def model_answer(task: StimulusTask, terminal: Inference) -> Answerer:
     """The scenario's network on the terminal."""
 
-    def answer(shown: Stimulus, deadline: Deadline) -> tuple[FloatArray, DeviceStamps | None]:
+    def answer(shown: Stimulus, deadline: Deadline) -> tuple[FloatArray, InferenceResult | None]:
         result = terminal.infer(shown, deadline)
-        return task.reading(result.outputs), result.stamps
+        return task.reading(result.outputs), result
 
     return answer
 
@@ -68,30 +68,33 @@ class StimulusJob:
         self._silent = 0
         self._log: ChannelLog | None = None
 
-    def sense(self, row: int, deadline: Deadline) -> TickFlag:
+    def sense(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self._shown = self._stimuli[row]
-        return TickFlag.NONE
 
-    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:
+    def infer(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self._answer = None
         try:
-            self._answer, stamps = self._ask(self._shown, deadline)
+            self._answer, result = self._ask(self._shown, deadline)
         except DeadlineMissed:
+            note.flags |= TickFlag.NO_ANSWER
             self._silent += 1
             if self._silent > self._rules.max_consecutive:
                 raise DeviceFault(f"no answer to {self._silent} stimuli in a row") from None
-            return TickFlag.NO_ANSWER, None
+            return
         self._silent = 0
-        return TickFlag.NONE, stamps
+        if result is not None:
+            note.answered(result)
 
-    def act(self, row: int, deadline: Deadline) -> TickFlag:
+    def act(self, row: int, note: TickNote, deadline: Deadline) -> None:
+        note.repeats = self._silent
         if self._answer is None:
-            return TickFlag.NO_COMMAND
+            note.flags |= TickFlag.NO_COMMAND
+            note.reason = ActionReason.NOTHING
+            return
         if self._log is None:
             labels = tuple(f"reading_{i}" for i in range(len(self._answer)))
             self._log = ChannelLog(len(self._stimuli), labels, "1")
         self._log.put(row, self._clock.now_ns(), self._answer)
-        return TickFlag.NONE
 
     def observe(self, row: int, deadline: Deadline) -> bool:
         return row + 1 >= len(self._stimuli)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from hil.clock import Deadline, VirtualClock
-from hil.contracts import DeviceStamps
 from hil.loop.loop import LoopEnd, Timing, run_loop
-from hil.loop.ticklog import TickLog
+from hil.loop.ticklog import TickLog, TickNote
 from hil.record.format import TickFlag, reaction_ns, stage_durations_ns
 
 PERIOD = 20_000_000
-TIMING = Timing(PERIOD, sense_ns=6_000_000, infer_timeout_ns=100_000_000, act_ns=2_000_000)
+MS = 1_000_000
+TIMING = Timing(PERIOD, (1 * MS, 6 * MS, 9 * MS, 2 * MS, 20 * MS), infer_timeout_ns=100 * MS)
 
 
 class TimedJob:
@@ -25,18 +25,16 @@ class TimedJob:
         self.finish_at = 10**9
         self.deadlines: list[int] = []
 
-    def sense(self, row: int, deadline: Deadline) -> TickFlag:
+    def sense(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self.deadlines.append(deadline.at_ns - self.clock.now_ns())
         self.clock.advance(1_000_000)
-        return TickFlag.LOST_INPUT if row == 2 else TickFlag.NONE
+        note.lost = int(row == 2)
 
-    def infer(self, row: int, deadline: Deadline) -> tuple[TickFlag, DeviceStamps | None]:
+    def infer(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self.clock.advance(self.infer_ns(row))
-        return TickFlag.NONE, None
 
-    def act(self, row: int, deadline: Deadline) -> TickFlag:
+    def act(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self.clock.advance(500_000)
-        return TickFlag.NONE
 
     def observe(self, row: int, deadline: Deadline) -> bool:
         return row >= self.finish_at
@@ -59,7 +57,7 @@ def test_punctual_ticks_stay_on_the_grid() -> None:
     assert set(np.diff(ticks["scheduled_ns"])) == {PERIOD}
     assert (ticks["woke_ns"] == ticks["scheduled_ns"]).all()
     assert (reaction_ns(ticks, PERIOD) == 4_500_000).all()
-    assert set(job.deadlines) == {TIMING.sense_ns}
+    assert set(job.deadlines) == {6 * MS}
 
 
 def test_stages_add_up_to_the_reaction() -> None:
@@ -91,10 +89,20 @@ def test_flags_and_finish() -> None:
     ticks, end, _ = run(lambda _: 1, finish_at=4)
     assert end is LoopEnd.FINISHED
     assert len(ticks) == 5
-    assert [bool(flags & TickFlag.LOST_INPUT) for flags in ticks["flags"]] == [
-        row == 2 for row in range(5)
-    ]
+    assert ticks["lost"].tolist() == [0, 0, 1, 0, 0]
+    assert not ticks["flags"].any()
     assert (ticks["device_start_ns"] == -1).all()
+
+
+def test_each_stage_that_outruns_its_budget_is_flagged() -> None:
+    ticks, _, _ = run(lambda row: 12 * MS if row == 1 else 19 * MS if row == 2 else MS, points=4)
+    expected = [
+        TickFlag.NONE,
+        TickFlag.LATE_INFER,
+        TickFlag.LATE_INFER | TickFlag.LATE,
+        TickFlag.NONE,
+    ]
+    assert ticks["flags"].tolist() == [int(flags) for flags in expected]
 
 
 def test_stop_request_ends_before_the_next_tick() -> None:

@@ -1,0 +1,1 @@
+"""`hil bench`: what the testbed itself costs and how well it keeps time, as ratios."""
