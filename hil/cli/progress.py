@@ -48,7 +48,8 @@ class RunDisplay:
             )
             self._bar.start()
             total = len(self._plan.episodes)
-            self._task = self._bar.add_task("", total=total, phase="", verdict="", left="")
+            left = f"{self._left_s():.0f} s left at most"
+            self._task = self._bar.add_task("", total=total, phase="", verdict="", left=left)
         return self
 
     def __exit__(
