@@ -7,6 +7,7 @@ simulated run is bit-reproducible and as fast as the processor allows.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,18 +33,25 @@ class Clock(Protocol):
         ...
 
 
+def _sleep_until(stamp_ns: int) -> None:
+    remaining_ns = stamp_ns - time.monotonic_ns()
+    if remaining_ns > 0:
+        time.sleep(remaining_ns / NS_PER_S)
+
+
 class WallClock:
-    """CLOCK_MONOTONIC of this host."""
+    """CLOCK_MONOTONIC of this host; `wait` brings a loop's own way of waiting for an instant."""
 
     virtual = False
+
+    def __init__(self, wait: Callable[[int], None] = _sleep_until) -> None:
+        self._wait = wait
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
 
     def sleep_until(self, stamp_ns: int) -> None:
-        remaining_ns = stamp_ns - time.monotonic_ns()
-        if remaining_ns > 0:
-            time.sleep(remaining_ns / NS_PER_S)
+        self._wait(stamp_ns)
 
 
 class VirtualClock:

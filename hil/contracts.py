@@ -37,6 +37,7 @@ class Capability(StrEnum):
     JOINTS = "joints"
     INFERENCE = "inference"
     SCENE = "scene"
+    EMERGENCY_STOP = "emergency-stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,30 @@ class ClockSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WireUse:
+    """What one call puts on a serial line, both ways together: bytes, and bits a second.
+
+    `bits_per_byte` counts start and stop bits: 10 for 8N1.
+    """
+
+    byte_count: int
+    baud: int
+    bits_per_byte: int = 10
+
+
+@runtime_checkable
+class WireTimes(Protocol):
+    """A device on a line of a known rate, so that time on the wire can be computed.
+
+    One behind plain USB or a network, where there is no such rate, does not keep this contract.
+    """
+
+    def wire_uses(self) -> Mapping[str, WireUse]:
+        """By name of the call ("read", "command"), as the calls of a tick make them; no I/O."""
+        ...
+
+
 @runtime_checkable
 class Scene(Device, Protocol):
     """The fixture around the device under test: sets the scene, tracks objects, bears witness.
@@ -306,6 +331,48 @@ class Testimony(Protocol):
     def testimony(self, deadline: Deadline) -> Mapping[str, float]:
         """What is true at the end of the episode, under the names of the task's witness
         columns. Errors: DeadlineMissed, LinkLost, Interrupted."""
+        ...
+
+
+@runtime_checkable
+class EmergencyStop(Device, Protocol):
+    """A button, mat or light curtain that the loop looks at between ticks.
+
+    It asks the run to end and the rig to be made safe. It is in addition to, and never in
+    place of, a circuit that cuts the power by itself.
+    """
+
+    def pressed(self, deadline: Deadline) -> bool:
+        """Whether somebody wants the rig to stop. Answers within the deadline, about 1 ms:
+        it is asked in every tick. Errors: LinkLost, DeadlineMissed; both count as pressed."""
+        ...
+
+
+@runtime_checkable
+class Rescue(Protocol):
+    """A device that a process which never opened it can make safe, by the shortest way.
+
+    The watchdog calls it once the owner of the port is dead: no survey, no identity, nothing
+    before the command that makes safe.
+    """
+
+    def rescue(self, deadline: Deadline) -> SafeProof:
+        """Take the port, make the device safe, read that back, and release the port.
+
+        Errors: LinkLost, BadInput, RigError where the port cannot be taken.
+        """
+        ...
+
+
+@runtime_checkable
+class SelfWatching(Protocol):
+    """A device that makes itself safe when it hears nothing for a while."""
+
+    def arm_watchdog(self, timeout_s: float, deadline: Deadline) -> float:
+        """Arm the device's own watchdog; returns the timeout it really has, in s.
+
+        Errors: DeviceFault where it did not take it, LinkLost, DeadlineMissed.
+        """
         ...
 
 

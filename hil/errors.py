@@ -90,6 +90,12 @@ class DeviceFault(HilError):
     blame = Blame.DEVICE
 
 
+class HostError(HilError):
+    """The computer that runs the testbed cannot do its part: a full disk, a missing right."""
+
+    blame = Blame.HOST
+
+
 class UnsafeExit(RigError):
     """A device could not be proved safe on the way out."""
 

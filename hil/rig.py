@@ -15,6 +15,7 @@ from hil.contracts import (
     Device,
     DeviceSpec,
     DriverFactory,
+    EmergencyStop,
     Finding,
     Identity,
     Inference,
@@ -36,6 +37,7 @@ _CONTRACTS: Mapping[Capability, type] = {
     Capability.JOINTS: Joints,
     Capability.INFERENCE: Inference,
     Capability.SCENE: Scene,
+    Capability.EMERGENCY_STOP: EmergencyStop,
 }
 
 
@@ -73,7 +75,7 @@ class Bench:
             self._release()
         unsafe = [proof for proof in self.safe if not proof.safe]
         if unsafe and error is None:
-            raise UnsafeExit(_unsafe_message(unsafe), "cut the power of the rig before touching it")
+            raise UnsafeExit(unsafe_message(unsafe), "cut the power of the rig before touching it")
 
     def open(self) -> None:
         """Open every device in the order of the rig file. Errors: as the drivers say."""
@@ -99,6 +101,11 @@ class Bench:
         """The scene's fixture in a role. Errors: CapabilityMissing."""
         device = self.devices.get(role)
         return device if isinstance(device, Scene) else self._lacks(role, "scene")
+
+    @property
+    def emergency_stops(self) -> list[EmergencyStop]:
+        """Every device of the rig that a person can stop it with."""
+        return [found for found in self.devices.values() if isinstance(found, EmergencyStop)]
 
     def _lacks(self, role: str, capability: str) -> NoReturn:
         raise CapabilityMissing(
@@ -163,45 +170,64 @@ def build_bench(rig: Rig, path: Path, stopping: Callable[[], bool] = lambda: Fal
     moves. Errors: BadInput (unknown driver, missing or ambiguous port, bad parameter), RigError
     (the twin does not start).
     """
-    clock: Clock = VirtualClock() if rig.kind == "sim" else WallClock()
-    twin = _start_twin(rig, path) if rig.twin else None
-    plant: Plant | None = None
+    twin = start_twin(rig, path) if rig.twin else None
     try:
-        ports = twin.ports if twin else {}
-        addresses = {
-            device.role: load(SERVICES, "ports")(device.port, ports) if device.port else ""
-            for device in rig.devices
-        }
-        plant = load(PLANTS, rig.sim.plant)(rig.sim.step_hz) if rig.sim else None
-        context = BenchContext(clock, plant, stopping)
-        devices = {
-            device.role: _build_device(
-                DeviceSpec(
-                    device.role,
-                    device.driver,
-                    addresses[device.role],
-                    device.parameters,
-                    path.resolve().parent,
-                ),
-                context,
-            )
-            for device in rig.devices
-        }
+        addresses = resolve_ports(rig, twin.ports if twin else {})
+        return assemble(rig, path, addresses, stopping, twin)
     except BaseException:
         if twin is not None:
             twin.stop()
-        if plant is not None:
-            plant.close()
         raise
-    return Bench(rig, path, clock, devices, plant, twin)
 
 
-def _start_twin(rig: Rig, path: Path) -> TwinProcesses:
+def start_twin(rig: Rig, path: Path) -> TwinProcesses:
+    """Start the emulated devices of a rig. Errors: BadInput, RigError."""
     if rig.twin is None:
         raise HarnessError(f"rig {rig.name!r} has no twin to start")
     start = load(TWINS, rig.twin.launcher)
     deadline = Deadline.after_s(WallClock(), TWIN_START_S)
     return cast(TwinProcesses, start(rig.twin, path.resolve().parent, deadline))
+
+
+def resolve_ports(rig: Rig, twin_ports: Mapping[str, str]) -> dict[str, str]:
+    """Today's address of every device by role; empty for a device with no port.
+
+    Errors: DeviceNotFound for a port that is missing or ambiguous.
+    """
+    resolve = load(SERVICES, "ports")
+    return {
+        device.role: resolve(device.port, twin_ports) if device.port else ""
+        for device in rig.devices
+    }
+
+
+def assemble(
+    rig: Rig,
+    path: Path,
+    addresses: Mapping[str, str],
+    stopping: Callable[[], bool] = lambda: False,
+    twin: TwinProcesses | None = None,
+) -> Bench:
+    """The bench of a rig whose ports are known; `twin` is ended with it where one is given.
+
+    Errors: BadInput (unknown driver, bad parameter); the twin is then the caller's to end.
+    """
+    clock: Clock = VirtualClock() if rig.kind == "sim" else WallClock()
+    plant: Plant | None = load(PLANTS, rig.sim.plant)(rig.sim.step_hz) if rig.sim else None
+    context = BenchContext(clock, plant, stopping)
+    base = path.resolve().parent
+    try:
+        devices = {
+            one.role: _build_device(
+                DeviceSpec(one.role, one.driver, addresses[one.role], one.parameters, base), context
+            )
+            for one in rig.devices
+        }
+    except BaseException:
+        if plant is not None:
+            plant.close()
+        raise
+    return Bench(rig, path, clock, devices, plant, twin)
 
 
 def _build_device(spec: DeviceSpec, context: BenchContext) -> Device:
@@ -224,6 +250,7 @@ def _roles(devices: Mapping[str, Device]) -> str:
     return "; ".join(offers)
 
 
-def _unsafe_message(proofs: Sequence[SafeProof]) -> str:
+def unsafe_message(proofs: Sequence[SafeProof]) -> str:
+    """What to say of devices that could not be proved safe."""
     stated = "; ".join(f"{p.role}: {p.state} {dict(p.readings)}" for p in proofs)
     return f"could not prove the safe state of {stated}"

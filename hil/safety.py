@@ -1,4 +1,4 @@
-"""Limits before anything is sent, a stop that waits for no one, and safe state with proof."""
+"""A stop that waits for no one, and safe state with proof."""
 
 from __future__ import annotations
 
@@ -8,46 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-import numpy as np
-
 from hil.clock import Clock, Deadline
-from hil.contracts import Device, FloatArray, JointLimits, SafeProof, Scalar
+from hil.contracts import Device, SafeProof, Scalar
 from hil.errors import HilError
-from rigs.schema import Limits
 
 SAFE_WITHIN_S = 2.0
 """Time one device has to prove its safe state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What a joint target may be; applied to every target before it is sent.
-
-    Position stays within the joints' own range, the target moves at most `velocity_rad_s`,
-    and it lies at most `step_rad` from where the joint was measured, which bounds the torque
-    that a position servo can build up against an obstacle.
-    """
-
-    joints: JointLimits
-    step_rad: float
-    velocity_rad_s: float
-
-    @classmethod
-    def of(cls, joints: JointLimits, limits: Limits) -> Envelope:
-        return cls(joints, limits.step_rad, limits.velocity_rad_s)
-
-    def apply(
-        self, desired: FloatArray, last: FloatArray, measured: FloatArray, period_s: float
-    ) -> FloatArray:
-        """The target that may be sent; all arrays of shape (n,), rad.
-
-        NaN in `measured` (a silent joint) leaves only the limits that do not need it.
-        """
-        stride = np.minimum(self.velocity_rad_s, self.joints.velocity) * period_s
-        target = np.clip(desired, last - stride, last + stride)
-        near = np.where(np.isnan(measured), target, measured)
-        target = np.clip(target, near - self.step_rad, near + self.step_rad)
-        return np.clip(target, self.joints.lower, self.joints.upper)
 
 
 @dataclass

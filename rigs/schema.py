@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
@@ -71,11 +71,111 @@ class Twin(_Table):
     ports: dict[Name, TwinPort] = Field(min_length=1)
 
 
+Span = Annotated[
+    tuple[FiniteFloat, FiniteFloat], Field(description="[lowest, highest], m, base frame")
+]
+
+
+class Workspace(_Table):
+    """Box in the arm's base frame that its tool point may not leave."""
+
+    x: Span
+    y: Span
+    z: Span
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Workspace:
+        for axis in ("x", "y", "z"):
+            low, high = getattr(self, axis)
+            if not low < high:
+                raise ValueError(
+                    f"{axis} = [{low:g}, {high:g}] has no room; [{high:g}, {low:g}] would do"
+                    if high < low
+                    else f"{axis} = [{low:g}, {high:g}] has no room"
+                )
+        return self
+
+
 class Limits(_Table):
-    """Envelope applied to every joint target before it is sent."""
+    """Envelope applied to every joint target before it is sent.
+
+    The optional ones bound the target's acceleration and jerk, the effort at which a joint
+    gives way (fraction of its stall torque, as measured), and where the tool point may be.
+    """
 
     step_rad: float = Field(gt=0, le=3.2)
     velocity_rad_s: float = Field(gt=0, le=30)
+    acceleration_rad_s2: float | None = Field(None, gt=0, le=10_000)
+    jerk_rad_s3: float | None = Field(None, gt=0, le=1_000_000)
+    effort: float | None = Field(None, gt=0, le=1)
+    workspace_m: Workspace | None = None
+
+    @model_validator(mode="after")
+    def _jerk_of_what(self) -> Limits:
+        if self.jerk_rad_s3 is not None and self.acceleration_rad_s2 is None:
+            raise ValueError("jerk_rad_s3 goes with acceleration_rad_s2")
+        return self
+
+
+class Realtime(_Table):
+    """What the loop's process asks of the system for an episode; what is not stated is left.
+
+    `spin_us` is the longest a wait may spin before its instant, a quarter of the period where
+    it is not stated. `timer_slack_us` is for scheduler "other": the kernel adds it to every
+    sleep there (50 us where nobody changes it), and to none under the two others.
+    """
+
+    scheduler: Literal["other", "fifo", "rr"] | None = None
+    priority: int = Field(default=0, ge=0, le=99)
+    cpus: list[Annotated[int, Field(ge=0, le=4095)]] | None = Field(default=None, min_length=1)
+    lock_memory: bool = False
+    cpu_dma_latency_us: int | None = Field(default=None, ge=0, le=10_000)
+    switch_interval_us: int | None = Field(default=None, ge=1, le=1_000_000)
+    timer_slack_us: int | None = Field(default=None, ge=1, le=1_000_000)
+    spin_us: float | None = Field(default=None, ge=0, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _priority_of_the_scheduler(self) -> Realtime:
+        timely = self.scheduler in ("fifo", "rr")
+        if self.priority and not timely:
+            raise ValueError(
+                f'priority = {self.priority} goes with scheduler = "fifo" or "rr", and with'
+                " no other"
+            )
+        if timely and not self.priority:
+            raise ValueError(
+                f'scheduler = "{self.scheduler}" needs a priority of 1 to 99; 80 is usual'
+            )
+        return self
+
+
+class Fitness(_Table):
+    """What the host must be for a certified run; a limit that is not wanted is set high.
+
+    Wake-up errors are those of the loop's own way of waiting at the loop's rate. `stolen` is
+    the share of time that the hypervisor took away, `load_per_core` the number of runnable
+    tasks in the last minute. With `settings_required`, a setting of [realtime] that is not
+    granted makes the host unfit; otherwise it is a note on the record.
+    """
+
+    seconds: float = Field(default=10.0, gt=0, le=3600)
+    wake_p99_us: float = Field(default=2000.0, gt=0)
+    wake_p999_us: float = Field(default=10_000.0, gt=0)
+    wake_max_us: float | None = Field(default=None, gt=0)
+    stolen: float = Field(default=0.05, ge=0, le=1)
+    load_per_core: float = Field(default=2.0, gt=0)
+    latency_timer_ms: int = Field(default=1, ge=1, le=255)
+    settings_required: bool = False
+
+
+class Watchdog(_Table):
+    """The process that makes the rig safe when the loop's own process dies or hangs.
+
+    `tick_timeout_ms` is the silence allowed beyond the longest tick that the scenario allows
+    (its period, its stages and the inference's time-out).
+    """
+
+    tick_timeout_ms: float = Field(100.0, ge=10, le=10_000)
 
 
 class Rig(_Table):
@@ -89,6 +189,9 @@ class Rig(_Table):
     twin: Twin | None = None
     devices: list[Device] = Field(min_length=1)
     limits: Limits | None = None
+    realtime: Realtime = Field(default_factory=Realtime)
+    fitness: Fitness = Field(default_factory=Fitness)
+    watchdog: Watchdog = Field(default_factory=lambda: Watchdog.model_validate({}))
 
     @model_validator(mode="after")
     def _consistent(self) -> Rig:

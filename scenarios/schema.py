@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
@@ -23,22 +23,43 @@ class SuccessClaim(_Table):
     confidence: Confidence = 0.95
 
 
-class LatencyClaim(_Table):
-    """The `quantile` of a stage, or of the whole reaction, is at most `bound_us`.
+class _Sampled(_Table):
+    """A claim on ticks, and what of them counts as one independent sample.
 
-    `sample` says what counts as one independent sample: a tick, or the maximum of an episode.
+    `sample`: a tick; the longest time in an episode; or the longest in a block of
+    `block_ticks` grid points in a row (one second of them unless given). Where lateness comes
+    in spells, ticks are not independent: take blocks longer than a spell, or episodes.
     """
+
+    sample: Literal["tick", "episode", "block"] = "tick"
+    block_ticks: int | None = Field(None, ge=2, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _blocks_have_a_length(self) -> Self:
+        if self.block_ticks is not None and self.sample != "block":
+            raise ValueError(f'block_ticks needs sample = "block", not {self.sample!r}')
+        return self
+
+    def block_length(self, rate_hz: float) -> int:
+        """Grid points in one sample where `sample` is "block"."""
+        return self.block_ticks or max(2, round(rate_hz))
+
+
+class LatencyClaim(_Sampled):
+    """The `quantile` of a stage, or of the whole reaction, is at most `bound_us`."""
 
     kind: Literal["latency"] = "latency"
     metric: Stage | Literal["reaction"] = "reaction"
     quantile: float = Field(ge=0.5, lt=1)
     bound_us: int = Field(gt=0)
     confidence: Confidence = 0.95
-    sample: Literal["tick", "episode"] = "tick"
 
 
-class MissesClaim(_Table):
-    """At most `max_fraction` of all grid points were answered later than the reaction budget."""
+class MissesClaim(_Sampled):
+    """At most `max_fraction` of all grid points were answered later than the reaction budget.
+
+    Sampled by episode or block, at most this share of episodes or blocks holds such a point.
+    """
 
     kind: Literal["misses"] = "misses"
     max_fraction: float = Field(gt=0, lt=1)
@@ -66,6 +87,13 @@ class Loop(_Table):
         None, gt=0, le=600, description="longest episode; a stimulus job ends with its stimuli"
     )
     infer_timeout_ms: float = Field(gt=0, le=60_000)
+    startup_ticks: int = Field(
+        0, ge=0, le=100_000, description="grid points of each episode that are reported apart"
+    )
+    inference: Literal["sync", "overlapped"] = Field(
+        "sync",
+        description="overlapped: acts on the newest finished inference while the next one runs",
+    )
     budget_us: Budget
 
     @model_validator(mode="after")
@@ -92,15 +120,59 @@ class Loop(_Table):
 
 
 class Rules(_Table):
-    """What happens when an input or an answer is missing.
+    """What happens when an input or an answer is missing, or the loop is late.
 
-    A joint that does not answer is replaced by its last known value for at most
-    `max_age_ms`; after that, and for a missing inference, the last target is commanded again.
-    After `max_consecutive` such ticks the episode ends as the device's failure.
+    A joint that does not answer is replaced by its last known value for at most `max_age_ms`
+    (`max_age_of_ms` where it names the joint). After that, and for a missing inference, the
+    last target is commanded again for `repeat_ticks` ticks in a row, then `then` applies:
+
+    * `hold`: the target is where the joints were measured when the hold began;
+    * `park`: the target is `park_rad`, approached within the rig's envelope;
+    * `stop`: the episode ends as the device's failure.
+
+    After `max_consecutive` ticks in a row without a fresh decision it ends in any case.
+    `max_late_in_a_row` bounds how many grid points in a row may be answered later than the
+    reaction budget; `max_decision_age_ms` how old the observation behind a commanded decision
+    may be (overlapped inference: `max_age_ms` unless given; otherwise unlimited).
     """
 
     max_age_ms: float = Field(ge=0, le=10_000)
     max_consecutive: int = Field(ge=1, le=10_000)
+    max_age_of_ms: dict[str, Annotated[float, Field(ge=0, le=10_000)]] = Field(
+        default_factory=dict, description="by joint name, in place of max_age_ms"
+    )
+    max_decision_age_ms: float | None = Field(None, gt=0, le=60_000)
+    repeat_ticks: int | None = Field(
+        None, ge=0, le=10_000, description="max_consecutive unless given"
+    )
+    then: Literal["hold", "park", "stop"] = "stop"
+    park_rad: dict[str, FiniteFloat] = Field(
+        default_factory=dict, description="by joint name; others stay where they were measured"
+    )
+    max_late_in_a_row: int | None = Field(None, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _can_act(self) -> Rules:
+        if self.repeated > self.max_consecutive:
+            raise ValueError(
+                f"repeat_ticks = {self.repeated} is more than max_consecutive ="
+                f" {self.max_consecutive}, which ends the episode first; {self.max_consecutive}"
+                " or less would do"
+            )
+        if self.then != "stop" and self.repeated == self.max_consecutive:
+            raise ValueError(
+                f"then = {self.then!r} can never act: max_consecutive = {self.max_consecutive}"
+                f" ends the episode first; repeat_ticks = {self.max_consecutive - 1} or less"
+                " would do"
+            )
+        if (self.then == "park") != bool(self.park_rad):
+            raise ValueError("park_rad goes with then = 'park', and only with it")
+        return self
+
+    @property
+    def repeated(self) -> int:
+        """Ticks in a row for which the last target is commanded again."""
+        return self.max_consecutive if self.repeat_ticks is None else self.repeat_ticks
 
 
 class Rate(_Table):
@@ -150,6 +222,53 @@ class Scenario(_Table):
     rules: Rules
     claims: list[Claim] = Field(min_length=1)
     brackets: Brackets | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit_the_loop(self) -> Scenario:
+        fault = _never_acts(self.loop, self.rules, "joints" in self.needs.values())
+        if fault:
+            raise ValueError(fault)
+        return self
+
+
+def _never_acts(loop: Loop, rules: Rules, joints: bool) -> str:
+    """Why a combination of loop and rules could never command a decision, and what would do."""
+    if not joints:
+        if loop.inference == "overlapped":
+            return (
+                "loop.inference = 'overlapped' needs joints to act on meanwhile; a job of looking"
+                " asks one question a tick: 'sync' would do"
+            )
+        if rules.then != "stop":
+            return f"rules.then = {rules.then!r} needs joints; 'stop' would do"
+        return ""
+    sense_ms = loop.budget_us.sense / 1000
+    zero = [name for name, age in rules.max_age_of_ms.items() if age == 0]
+    if rules.max_age_ms == 0 or zero:
+        key = f"max_age_of_ms.{zero[0]}" if zero else "max_age_ms"
+        return (
+            f"rules.{key} = 0 is younger than any reading can be; the sense budget of"
+            f" {sense_ms:g} ms would do"
+        )
+    return _overlap_never_acts(loop, rules) if loop.inference == "overlapped" else ""
+
+
+def _overlap_never_acts(loop: Loop, rules: Rules) -> str:
+    limit_ms = rules.max_decision_age_ms or rules.max_age_ms
+    period_ms = loop.period_ns / 1e6
+    if limit_ms <= period_ms:
+        # asked in one tick, commanded in the next: on time is one period and one reaction
+        enough_ms = period_ms + loop.budget_us.reaction / 1000
+        return (
+            f"an overlapped decision is never younger than the period of {period_ms:g} ms, and"
+            f" rules allow {limit_ms:g} ms; max_decision_age_ms = {enough_ms:g} would do"
+        )
+    if rules.then == "stop" and rules.repeated == 0:
+        return (
+            "the first tick of an overlapped loop has no decision yet, and rules.repeat_ticks = 0"
+            " ends the episode there; 1 would do"
+        )
+    return ""
 
 
 class ProfileScenario(_Table):

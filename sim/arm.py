@@ -68,6 +68,7 @@ class SimArm:
         self._arrangement = plant.arrangement
         self._seen_ns = NEVER
         self._lost = 0
+        self._chain = so101.tip_chain()
 
     @property
     def role(self) -> str:
@@ -84,6 +85,11 @@ class SimArm:
     @property
     def limits(self) -> JointLimits:
         return self._limits
+
+    def tool_point(self, position: FloatArray) -> FloatArray:
+        """Where the tip is, (3,), m, base frame, at joint positions (n,), rad; the jaw, last of
+        the joints, does not move it. Offered for the envelope's workspace."""
+        return self._chain.frames(position[: so101.ARM_JOINTS])[-1][:3, 3]
 
     def open(self, deadline: Deadline) -> None:
         """Take over the plant's joints; they stay without torque."""

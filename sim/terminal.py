@@ -1,18 +1,19 @@
 """Device `sim-terminal`: a terminal in this process, on the run's clock.
 
-The network really runs, by the same code as on the agent; the time it takes is *declared*:
-`infer_us` passes on the run's clock, whatever this processor needs. So its stamps say nothing
-about any device, and two runs of one seed are bit-identical.
+The network really runs, by the same code as on the agent, while that clock stands still; then
+the inference's time passes on it, which is declared, recorded or measured
+(`sim.terminal_time`). So its stamps say nothing about any device.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter_ns
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 import hil
 from hil.clock import NS_PER_US, Deadline
@@ -30,29 +31,50 @@ from hil.contracts import (
 )
 from hil.errors import DeadlineMissed, DeviceFault, ModelRefused
 from models.runtime import Network, runtime_version
+from sim.terminal_time import InferTime, Parameters
 
-
-class Parameters(BaseModel):
-    """`parameters` of the rig file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    infer_us: int = Field(3000, ge=0, le=10_000_000, description="declared, wire included")
+_FINISHED = 8
+"""Answers that wait to be collected; older ones are dropped."""
 
 
 def build(spec: DeviceSpec, context: BenchContext) -> SimTerminal:
     """Driver factory (entry point `sim-terminal`). Errors: BadInput."""
-    return SimTerminal(spec.role, device_parameters(spec, Parameters), context)
+    time = InferTime(device_parameters(spec, Parameters), spec.base)
+    return SimTerminal(spec.role, time, context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One inference under way: what it will answer, and when it starts and ends."""
+
+    ticket: int
+    result: InferenceResult
+    start_ns: int
+    done_ns: int
 
 
 class SimTerminal:
-    """Implements `hil.contracts.Inference`."""
+    """Implements `hil.contracts.OverlappedInference`.
+
+    Asked without being waited for, it does one inference after another; of those that wait,
+    only the newest is kept, as the agent does it.
+    """
 
     capabilities = frozenset({Capability.INFERENCE})
 
-    def __init__(self, role: str, parameters: Parameters, context: BenchContext) -> None:
+    def __init__(
+        self,
+        role: str,
+        time: InferTime,
+        context: BenchContext,
+        stopwatch: Callable[[], int] = perf_counter_ns,
+    ) -> None:
         self.role = role
-        self._infer_ns = parameters.infer_us * NS_PER_US
+        self._time = time
+        self._stopwatch = stopwatch
+        self._jobs: list[_Job] = []
+        self._tickets = 0
+        self._outrun_answers = 0
         self._clock = context.clock
         self._network: Network | None = None
         self._model = ""
@@ -60,13 +82,14 @@ class SimTerminal:
 
     def open(self, deadline: Deadline) -> None:
         self._drop()
-        self._late_answers = 0
+        self._time.restart()
+        self._late_answers = self._outrun_answers = 0
 
     def identity(self, deadline: Deadline) -> Identity:
         return Identity(
             model="simulated terminal",
             firmware=hil.__version__,
-            detail={"runtime": runtime_version(), "infer_us": self._infer_ns // NS_PER_US},
+            detail={"runtime": runtime_version(), **self._time.describe()},
         )
 
     def health(self, deadline: Deadline) -> list[Finding]:
@@ -76,7 +99,7 @@ class SimTerminal:
         """Takes no declared time."""
 
     def counters(self) -> Mapping[str, int]:
-        return {"late_answers": self._late_answers}
+        return {"late_answers": self._late_answers, "outrun_answers": self._outrun_answers}
 
     def load(self, model: ModelImage, deadline: Deadline) -> None:
         """Takes no declared time."""
@@ -93,20 +116,55 @@ class SimTerminal:
     def infer(
         self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline
     ) -> InferenceResult:
-        if self._network is None:
-            raise DeviceFault(f"{self.role}: no model is loaded")
-        received_ns = self._clock.now_ns()
-        outputs = self._network.run(self._network.prepare(inputs))
-        done_ns = received_ns + self._infer_ns
-        if done_ns > deadline.at_ns:
+        job = self._begin(inputs)
+        if job.done_ns > deadline.at_ns:
+            asked_ns = self._clock.now_ns()
             self._clock.sleep_until(deadline.at_ns)
             self._late_answers += 1
             raise DeadlineMissed(
-                f"{self.role}: an inference takes {self._infer_ns // NS_PER_US} us here,"
-                f" allowed were {(deadline.at_ns - received_ns) // NS_PER_US} us"
+                f"{self.role}: an inference takes {(job.done_ns - asked_ns) // NS_PER_US} us here,"
+                f" allowed were {(deadline.at_ns - asked_ns) // NS_PER_US} us"
             )
-        self._clock.sleep_until(done_ns)
-        return InferenceResult(outputs, DeviceStamps(received_ns, received_ns, done_ns, done_ns))
+        self._clock.sleep_until(job.done_ns)
+        return job.result
+
+    def submit(self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline) -> int:
+        """As the contract says; takes no time."""
+        job = self._begin(inputs)
+        now_ns = self._clock.now_ns()
+        under_way = [one for one in self._jobs if one.start_ns <= now_ns]
+        self._outrun_answers += len(self._jobs) - len(under_way)
+        self._jobs = [*under_way[-_FINISHED:], job]
+        return job.ticket
+
+    def collect(self, deadline: Deadline) -> tuple[int, InferenceResult] | None:
+        """As the contract says; waits on the run's clock."""
+        due_ns = min((job.done_ns for job in self._jobs), default=deadline.at_ns)
+        self._clock.sleep_until(min(due_ns, deadline.at_ns))
+        now_ns = self._clock.now_ns()
+        finished = [job for job in self._jobs if job.done_ns <= now_ns]
+        if not finished:
+            return None
+        self._outrun_answers += len(finished) - 1
+        self._jobs = [job for job in self._jobs if job.done_ns > now_ns]
+        return finished[-1].ticket, replace(finished[-1].result, answered_ns=now_ns)
+
+    def _begin(self, inputs: Mapping[str, NDArray[np.float32] | bytes]) -> _Job:
+        """Run the network now; its answer is there once its time has passed."""
+        if self._network is None:
+            raise DeviceFault(f"{self.role}: no model is loaded")
+        begun_ns = self._stopwatch()
+        outputs = self._network.run(self._network.prepare(inputs))
+        took_ns = self._time.next_ns(self._stopwatch() - begun_ns)
+        asked_ns = self._clock.now_ns()
+        busy_ns = [job.done_ns for job in self._jobs if job.start_ns <= asked_ns]
+        start_ns = max([asked_ns, *busy_ns])
+        done_ns = start_ns + took_ns
+        stamps = DeviceStamps(asked_ns, start_ns, done_ns, done_ns)
+        self._tickets += 1
+        return _Job(
+            self._tickets, InferenceResult(outputs, stamps, asked_ns, done_ns), start_ns, done_ns
+        )
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Drop the network; nothing else of a terminal can do harm."""
@@ -125,5 +183,5 @@ class SimTerminal:
         self._drop()
 
     def _drop(self) -> None:
+        self._jobs = []
         self._network = None
-        self._model = ""

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 # rooms from the ground up; a module may import from its own floor and from those below
 FLOORS = [
     ["hil.errors", "hil.canonical"],
-    ["hil.clock", "hil.plugins"],
+    ["hil.clock", "hil.plugins", "hil.statistics"],
     ["hil.contracts", "hil.record.format"],
     ["hil.task", "hil.config"],
     ["rigs", "scenarios", "models.card"],
@@ -22,6 +22,7 @@ FLOORS = [
     ["models.train"],
     ["hil.catalogue", "hil.safety"],
     ["hil.loop", "hil.rig"],
+    ["hil.watchdog"],
     ["hil.record"],
     ["hil.plan"],
     ["hil.run"],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from drivers.feetech.arm_health import ArmMemory, adapter_latency, findings
-from drivers.feetech.arm_safe import Torques, torque_off
+from drivers.feetech.arm_safe import prove_torque_off
 from drivers.feetech.arm_setup import Setup, eeprom_length, firmware, set_motion, survey
 from drivers.feetech.arm_table import ArmTable, Scale, load_arm
 from drivers.feetech.bus import FeetechBus, SyncRead
@@ -29,6 +30,7 @@ from hil.contracts import (
     JointSample,
     SafeProof,
     Scalar,
+    WireUse,
 )
 from hil.errors import BadInput, DeviceFault, HarnessError, LinkLost
 
@@ -227,22 +229,15 @@ class FeetechArm:
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Torque off everywhere, read back. A lost link gives a proof that says so."""
-        started_ns = self._clock.now_ns()
-        torques: Torques = dict.fromkeys(self._arm.ids)
-        state = ""
-        if self._session is None:
-            state = "port not open, nothing could be read"
-        else:
-            try:
-                torques = torque_off(self._session.bus, self._arm, deadline)
-            except LinkLost as error:
-                state = f"link lost: {error.message}"
-        safe = all(torque == 0 for torque in torques.values())
-        readings = {
-            f"torque_enable.{joint.name}": _reading(torques[joint.id]) for joint in self._arm.joints
-        }
-        state = state or ("torque off" if safe else "torque not proved off")
-        return SafeProof(self.role, safe, state, readings, started_ns, self._clock.now_ns())
+        bus = self._session.bus if self._session else None
+        return prove_torque_off(self.role, bus, self._arm, self._clock, deadline)
+
+    def rescue(self, deadline: Deadline) -> SafeProof:
+        """As `make_safe`, on a port that nobody has open: the servos are not asked who they
+        are before their torque is off."""
+        port = open_serial(self._address, self._parameters.baud, self._clock)
+        with closing(FeetechBus(port, self._clock)) as bus:
+            return prove_torque_off(self.role, bus, self._arm, self._clock, deadline)
 
     def close(self) -> None:
         if self._session is not None:
@@ -260,13 +255,25 @@ class FeetechArm:
             self._arm.ids, address, length, deadline.sooner(wait_ns)
         )
 
+    def wire_uses(self) -> Mapping[str, WireUse]:
+        """Bytes of `read`, the longer of the two that take turns, and of `command`."""
+        servos, baud = len(self._arm.ids), self._parameters.baud
+        goals = servos * (1 + self._arm.servo["goal_position"].size)
+        return {
+            "read": WireUse(self._sync_read_bytes(max(_READ_LENGTHS)), baud, _BITS_PER_BYTE),
+            "command": WireUse(_PACKET_OVERHEAD + 2 + goals, baud, _BITS_PER_BYTE),
+        }
+
     def _answer_ns(self, length: int) -> int:
         """Time for one sync read: request and answers on the wire, and the grace on top."""
-        servos = len(self._arm.ids)
-        sent = _PACKET_OVERHEAD + 2 + servos
-        received = servos * (_PACKET_OVERHEAD + length)
-        wire_ns = (sent + received) * _BITS_PER_BYTE * NS_PER_S // self._parameters.baud
+        bits = self._sync_read_bytes(length) * _BITS_PER_BYTE
+        wire_ns = bits * NS_PER_S // self._parameters.baud
         return wire_ns + round(self._parameters.answer_timeout_ms * NS_PER_MS)
+
+    def _sync_read_bytes(self, length: int) -> int:
+        """Bytes of one sync read of all servos: the request and every answer."""
+        servos = len(self._arm.ids)
+        return _PACKET_OVERHEAD + 2 + servos + servos * (_PACKET_OVERHEAD + length)
 
     def _require_all(self, answer: SyncRead, what: str) -> None:
         silent = [joint.name for joint in self._arm.joints if joint.id in answer.lost]
@@ -279,10 +286,6 @@ class FeetechArm:
     def _age_ns(self, servo: int, stamp_ns: int) -> int:
         answered_ns = self._answered_ns.get(servo)
         return NEVER if answered_ns is None else stamp_ns - answered_ns
-
-
-def _reading(torque: int | None) -> Scalar:
-    return "no answer" if torque is None else torque
 
 
 def build(spec: DeviceSpec, context: BenchContext) -> FeetechArm:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from drivers.feetech.arm_table import ArmTable
 from drivers.feetech.bus import FeetechBus
-from hil.clock import NS_PER_MS, Deadline
-from hil.errors import DeadlineMissed
+from hil.clock import NS_PER_MS, Clock, Deadline
+from hil.contracts import SafeProof, Scalar
+from hil.errors import DeadlineMissed, LinkLost
 
 _ROUNDS = 4
 _ROUND_NS = 60 * NS_PER_MS
@@ -13,6 +14,30 @@ _ANSWER_NS = 20 * NS_PER_MS
 
 Torques = dict[int, int | None]
 """`torque_enable` read back by servo id; None where the servo was not read."""
+
+
+def prove_torque_off(
+    role: str, bus: FeetechBus | None, arm: ArmTable, clock: Clock, deadline: Deadline
+) -> SafeProof:
+    """Torque off, and the proof; without a bus, or with a lost link, one that says so."""
+    started_ns = clock.now_ns()
+    torques: Torques = dict.fromkeys(arm.ids)
+    state = ""
+    if bus is None:
+        state = "port not open, nothing could be read"
+    else:
+        try:
+            torques = torque_off(bus, arm, deadline)
+        except LinkLost as error:
+            state = f"link lost: {error.message}"
+    safe = all(torque == 0 for torque in torques.values())
+    readings = {f"torque_enable.{joint.name}": _reading(torques[joint.id]) for joint in arm.joints}
+    state = state or ("torque off" if safe else "torque not proved off")
+    return SafeProof(role, safe, state, readings, started_ns, clock.now_ns())
+
+
+def _reading(torque: int | None) -> Scalar:
+    return "no answer" if torque is None else torque
 
 
 def torque_off(bus: FeetechBus, arm: ArmTable, deadline: Deadline) -> Torques:

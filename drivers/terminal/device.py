@@ -18,6 +18,7 @@ from hil.config import device_parameters
 from hil.contracts import (
     BenchContext,
     Capability,
+    ClockExchange,
     DeviceSpec,
     DeviceStamps,
     Finding,
@@ -30,6 +31,8 @@ from hil.errors import BadInput, DeviceFault, HilError, ModelRefused, ProtocolEr
 
 _CHUNK_BYTES = 4096
 _HOT_C = 85.0
+_IN_FLIGHT = 8
+"""Requests that may wait for an answer; the agent itself keeps only the newest."""
 
 
 class Parameters(BaseModel):
@@ -51,7 +54,7 @@ def build(spec: DeviceSpec, context: BenchContext) -> TerminalAgent:
 
 
 class TerminalAgent:
-    """Implements `hil.contracts.Inference`."""
+    """Implements `hil.contracts.OverlappedInference` and `ClockSource`."""
 
     capabilities = frozenset({Capability.INFERENCE})
 
@@ -64,6 +67,7 @@ class TerminalAgent:
         self._clock = context.clock
         self._client: Client | None = None
         self._welcome: messages.Welcome | None = None
+        self._asked_ns: dict[int, int] = {}
 
     def open(self, deadline: Deadline) -> None:
         self.close()
@@ -102,6 +106,15 @@ class TerminalAgent:
         client = self._opened()
         client.ask(messages.Ping(seq=client.next_seq()), messages.Pong, deadline)
 
+    def exchange(self, deadline: Deadline) -> ClockExchange:
+        """A ping that keeps all four stamps (`hil.contracts.ClockSource`)."""
+        client = self._opened()
+        request = messages.Ping(seq=client.next_seq())
+        sent_ns = self._clock.now_ns()
+        pong = client.ask(request, messages.Pong, deadline)
+        received_ns = self._clock.now_ns()
+        return ClockExchange(sent_ns, pong.received_ns, pong.sent_ns, received_ns)
+
     def counters(self) -> Mapping[str, int]:
         return self._client.counters() if self._client else {}
 
@@ -113,6 +126,9 @@ class TerminalAgent:
             raise ModelRefused(
                 f"{self.role}: model {model.name!r} has {total} bytes, the terminal takes {limit}"
             )
+        for seq in self._asked_ns:  # questions to the network before
+            client.forget(seq)
+        self._asked_ns = {}
         begin = messages.LoadBegin(
             seq=client.next_seq(),
             name=model.name,
@@ -131,18 +147,39 @@ class TerminalAgent:
         self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline
     ) -> InferenceResult:
         client = self._opened()
-        values: dict[str, messages.Tensor | messages.Image] = {
-            name: messages.Image(data=value)
-            if isinstance(value, bytes)
-            else messages.Tensor.of(value)
-            for name, value in inputs.items()
-        }
-        request = messages.Infer(seq=client.next_seq(), inputs=values)
-        result = client.ask(request, messages.Result, deadline)
-        return InferenceResult(
-            outputs={name: tensor.array() for name, tensor in result.outputs.items()},
-            stamps=DeviceStamps(result.received_ns, result.start_ns, result.end_ns, result.sent_ns),
-        )
+        request = _request(client, inputs)
+        client.send(request, deadline)
+        asked_ns = self._clock.now_ns()
+        result, answered_ns = client.arrival(request, messages.Result, deadline)
+        return _inferred(result, asked_ns, answered_ns)
+
+    def submit(self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline) -> int:
+        """As the contract says; the ticket is the request's sequence number. Of more than a
+        few requests without an answer the oldest is given up."""
+        client = self._opened()
+        request = _request(client, inputs)
+        client.send(request, deadline)
+        self._asked_ns[request.seq] = self._clock.now_ns()
+        while len(self._asked_ns) > _IN_FLIGHT:
+            oldest = next(iter(self._asked_ns))
+            client.forget(oldest)
+            del self._asked_ns[oldest]
+        return request.seq
+
+    def collect(self, deadline: Deadline) -> tuple[int, InferenceResult] | None:
+        """As the contract says. `answered_ns` is when the host took the answer off the line,
+        which is here, and so at the earliest in the tick after it came."""
+        client = self._opened()
+        found = client.newest(tuple(self._asked_ns), messages.Result, deadline)
+        if found is None:
+            return None
+        result, answered_ns = found
+        asked_ns = self._asked_ns[result.seq]
+        order = list(self._asked_ns)
+        for seq in order[: order.index(result.seq) + 1]:
+            client.forget(seq)
+            del self._asked_ns[seq]
+        return result.seq, _inferred(result, asked_ns, answered_ns)
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Drop the network and read back that the terminal is idle."""
@@ -165,6 +202,7 @@ class TerminalAgent:
 
     def close(self) -> None:
         client, self._client, self._welcome = self._client, None, None
+        self._asked_ns = {}
         if client is not None:
             client.close()
 
@@ -208,6 +246,23 @@ class TerminalAgent:
         if self._welcome is None:
             raise DeviceFault(f"{self.role}: not open")
         return self._welcome
+
+
+def _request(client: Client, inputs: Mapping[str, NDArray[np.float32] | bytes]) -> messages.Infer:
+    values: dict[str, messages.Tensor | messages.Image] = {
+        name: messages.Image(data=value) if isinstance(value, bytes) else messages.Tensor.of(value)
+        for name, value in inputs.items()
+    }
+    return messages.Infer(seq=client.next_seq(), inputs=values)
+
+
+def _inferred(result: messages.Result, asked_ns: int, answered_ns: int) -> InferenceResult:
+    return InferenceResult(
+        outputs={name: tensor.array() for name, tensor in result.outputs.items()},
+        stamps=DeviceStamps(result.received_ns, result.start_ns, result.end_ns, result.sent_ns),
+        asked_ns=asked_ns,
+        answered_ns=answered_ns,
+    )
 
 
 def _read(health: messages.Health) -> list[Finding]:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from hil.errors import BadInput
+from hil.errors import BadInput, DamagedRecord
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hil.plan.freeze import PolicyName
+    from hil.plan.reach import Reach
     from scenarios.schema import Profile
 
 RUN_OPTIONS = [
@@ -82,13 +85,18 @@ def execute(
         cast("PolicyName", policy),
         _overrides(models),
     )
+    tell_reach(plan.reach, Console(stderr=True, highlight=False))
     key = load_or_create_key()  # before anything moves: a run that nobody can sign is wasted
     folder = out or _default_folder(profile.name, rig.name)
     console = Console(stderr=True, highlight=False)
     with stop_on_signals(StopRequest()) as stop:
         with RunDisplay(plan, console) as display:
             ending = run_campaign(plan, folder, display, stop)
-        verdict = finish(folder, key)
+        try:
+            verdict = finish(folder, key)
+        except (OSError, DamagedRecord) as error:
+            # what ended the run comes first: a disk that is full spoils the report as well
+            raise ending.error or error from error
     if as_json:
         click.echo((folder / "verdict.json").read_text(encoding="utf-8"), nl=False)
     else:
@@ -106,6 +114,13 @@ def execute(
         click.echo(f"hil: interrupted by {ending.reason}; the rig is safe", err=True)
         return 4
     return verdict.exit_code
+
+
+def tell_reach(found: Sequence[Reach], console: Console) -> None:
+    """Say before the run how many samples each claim needs, and what is out of reach."""
+    for one in found:
+        text = f"{one} ({one.remedy})" if one.short else str(one)
+        console.print(text, style="yellow" if one.short else "dim", markup=False, soft_wrap=True)
 
 
 def _overrides(models: Sequence[str]) -> Mapping[str, str]:

@@ -12,19 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hil.clock import NS_PER_S, NS_PER_US
-from hil.judge.latency import (
-    UNANSWERED,
-    EpisodeTiming,
-    blame,
-    deadline_ns,
-    duration_text,
-    pooled,
-)
+from hil.judge.dependence import dependence
+from hil.judge.latency import blame, deadline_ns
 from hil.judge.model import ClaimResult, Outcome, ceiled, floored
-from hil.judge.statistics import (
+from hil.judge.samples import UNANSWERED, EpisodeTiming
+from hil.judge.series import series
+from hil.judge.wording import (
+    duration_text,
+    latency_note,
+    latency_statement,
+    misses_note,
+    misses_statement,
+)
+from hil.statistics import (
     lower_bound,
     minimum_count,
     quantile_rank,
@@ -33,6 +35,7 @@ from hil.judge.statistics import (
 )
 from scenarios.schema import Claim, LatencyClaim, MissesClaim, SuccessClaim
 
+COUNTED = {"tick": "grid points", "episode": "episodes", "block": "blocks"}
 VIRTUAL = "the clock is virtual: durations are declared by the rig, not measured"
 
 
@@ -118,11 +121,12 @@ def judge_success(claim: SuccessClaim, evidence: Evidence) -> ClaimResult:
 def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     """Upper bound of a latency quantile by an order statistic."""
     limit_ns = claim.bound_us * NS_PER_US
-    samples = _latency_samples(claim, evidence)
+    samples = series(claim, claim.metric, evidence.timings, evidence.rate_hz)
     rank = quantile_rank(len(samples), claim.quantile, claim.confidence)
     bound_ns = None if rank is None else int(np.partition(samples, rank - 1)[rank - 1])
     needed = minimum_count(claim.quantile, claim.confidence)
     stage: str | None = None
+    found, note = None, ""
     if evidence.virtual:
         state, reason = Outcome.SKIPPED, VIRTUAL
     elif bound_ns is None:
@@ -135,12 +139,14 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     else:
         state = Outcome.FAIL
         stage, reason = _blame(claim.metric, limit_ns, evidence)
+    if bound_ns is not None and not evidence.virtual:
+        found = dependence(samples, claim.quantile)
+        note = latency_note(claim, samples, found)
     return ClaimResult(
         kind=claim.kind,
         metric=claim.metric,
         state=state,
-        statement=f"p{100 * claim.quantile:g} of {_of(claim)} at most"
-        f" {duration_text(claim.bound_us)}",
+        statement=latency_statement(claim, evidence.rate_hz),
         shown=_shown_us(bound_ns, len(samples)) if not evidence.virtual else "not measured",
         reason=reason,
         count=int(np.count_nonzero(samples > limit_ns)),
@@ -153,40 +159,28 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         sample=claim.sample,
         needed=needed,
         stage=stage,
+        block_ticks=_block_ticks(claim, evidence.rate_hz),
+        effective=found.effective if found else None,
+        note=note,
     )
 
 
-def _latency_samples(claim: LatencyClaim, evidence: Evidence) -> NDArray[np.int64]:
-    """Independent samples as the claim defines them, ns.
-
-    With one sample an episode, an episode in which the device gave up counts as unanswered:
-    its longest time was cut off.
-    """
-    if claim.sample == "tick":
-        return pooled(evidence.timings, claim.metric)
-    maxima = [_maximum(timing, claim.metric) for timing in evidence.timings]
-    return np.array(maxima, dtype=np.int64)
-
-
-def _maximum(timing: EpisodeTiming, metric: str) -> int:
-    samples = timing.samples(metric)
-    return UNANSWERED if timing.cut_short or not len(samples) else int(samples.max())
-
-
 def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
-    """Upper bound of the share of grid points that were answered late."""
+    """Upper bound of the share of grid points (or episodes or blocks of them) answered late."""
     period_ns = round(NS_PER_S / evidence.rate_hz)
     limit_ns = deadline_ns(period_ns, evidence.budget_us["reaction"])
-    reaction = pooled(evidence.timings, "reaction")
-    late, points = int(np.count_nonzero(reaction > limit_ns)), len(reaction)
+    samples = series(claim, "reaction", evidence.timings, evidence.rate_hz)
+    late, points = int(np.count_nonzero(samples > limit_ns)), len(samples)
     bound = upper_bound(late, points, claim.confidence)
     needed = minimum_count(1 - claim.max_fraction, claim.confidence)
+    counted = COUNTED[claim.sample]
     stage: str | None = None
+    found, note = None, ""
     if evidence.virtual:
         state, reason = Outcome.SKIPPED, VIRTUAL
     elif points < needed:
         state = Outcome.INCONCLUSIVE
-        reason = f"{points} grid points cannot show it: {needed} without a miss would"
+        reason = f"{points} {counted} cannot show it: {needed} without a miss would"
     elif evidence.unrecorded:
         state, reason = Outcome.INCONCLUSIVE, evidence.lacking(evidence.unrecorded)
     elif bound <= claim.max_fraction:
@@ -194,12 +188,14 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
     else:
         state = Outcome.FAIL
         stage, reason = _blame("reaction", limit_ns, evidence)
+    if points >= needed and not evidence.virtual:
+        found = dependence(samples, 1 - claim.max_fraction)
+        note = misses_note(claim, late, points, found)
     return ClaimResult(
         kind=claim.kind,
         metric="misses",
         state=state,
-        statement=f"at most {100 * claim.max_fraction:g} % of grid points later than"
-        f" {duration_text(limit_ns / NS_PER_US)}",
+        statement=misses_statement(claim, limit_ns, evidence.rate_hz),
         shown="not measured"
         if evidence.virtual
         else f"at most {math.ceil(bound * 1e4) / 100:.2f} % ({late} of {points})",
@@ -210,9 +206,12 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
         limit=claim.max_fraction,
         unit="",
         confidence=claim.confidence,
-        sample="tick",
+        sample=claim.sample,
         needed=needed,
         stage=stage,
+        block_ticks=_block_ticks(claim, evidence.rate_hz),
+        effective=found.effective if found else None,
+        note=note,
     )
 
 
@@ -225,9 +224,8 @@ def _blame(metric: str, limit_ns: int, evidence: Evidence) -> tuple[str | None, 
     return culprit.stage, str(culprit)
 
 
-def _of(claim: LatencyClaim) -> str:
-    whole = "reaction time" if claim.metric == "reaction" else f"stage {claim.metric}"
-    return f"the episode maximum of {whole}" if claim.sample == "episode" else whole
+def _block_ticks(claim: LatencyClaim | MissesClaim, rate_hz: float) -> int | None:
+    return claim.block_length(rate_hz) if claim.sample == "block" else None
 
 
 def _us(bound_ns: int | None) -> float | None:

@@ -50,6 +50,7 @@ class PlannedRig(_Part):
 class PlannedLoop(_Part):
     rate_hz: float = Field(gt=0)
     budget_us: Budget
+    startup_ticks: int = Field(0, ge=0)
 
 
 class PlannedScenario(_Part):

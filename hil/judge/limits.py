@@ -63,8 +63,12 @@ def _of_evidence(verdicts: Sequence[ScenarioVerdict]) -> list[str]:
     sentences = []
     if any(c.kind != "success" and c.sample == "tick" for c in claims):
         sentences.append(
-            "Bounds over ticks take ticks as independent. Neighbouring ticks are not quite, so"
-            " read them beside the longest run of misses."
+            "Bounds over ticks take ticks as independent. Where the record refutes that, the claim"
+            " says so; where it does not, read them beside the longest run of misses all the same."
+        )
+    if any(v.timing.startup_ticks for v in verdicts):
+        sentences.append(
+            "Grid points declared as start-up are in no bound; they are reported apart."
         )
     if any(v.floor is None for v in verdicts):
         sentences.append(

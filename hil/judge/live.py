@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hil.judge.statistics import lower_bound, successes_needed
+from hil.statistics import lower_bound, successes_needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ class ClaimResult:
     upper bound in us (latency) or of a share (misses); None where none exists. `count` is k of
     `total` n: successes, or samples over the limit. `needed` is the fewest samples for which
     the claim can be shown at all. `stage` names the stage to blame for a late loop.
+    `block_ticks` is the length of a block where blocks are the samples. `effective` is the
+    number of independent samples that the `total` are worth, by measurement, None where that
+    could not be measured; `note` says in words what follows where they are worth less.
     """
 
     kind: str
@@ -54,6 +57,9 @@ class ClaimResult:
     sample: str = "episode"
     needed: int = 1
     stage: str | None = None
+    block_ticks: int | None = None
+    effective: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,21 @@ class StageTiming:
     p95_us: float | None
     p99_us: float | None
     max_us: float | None
-    budget_us: int | None
+    budget_us: float | None
     over_budget: int
+    p999_us: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorstSecond:
+    """The second with most misses: `points` grid points in a row (fewer where the episode is
+    shorter) from `first_point` of an episode on, and the rate of ticks served in it."""
+
+    episode: str
+    first_point: int
+    points: int
+    misses: int
+    achieved_hz: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +139,9 @@ class Timing:
     """How the loop of one scenario kept time, over all episodes that count.
 
     `measured` is false on a virtual clock, where durations are declared. A miss is a grid
-    point whose reaction took longer than `deadline_us`, skipped points included.
+    point whose reaction took longer than `deadline_us`, skipped points included. The first
+    `startup_ticks` grid points of each episode are in nothing but `startup`, the distribution
+    of their reactions against the deadline, and in `flags`.
     """
 
     measured: bool
@@ -134,6 +155,52 @@ class Timing:
     rate_hz: float
     achieved_hz: float | None
     flags: Mapping[str, int]
+    worst_second: WorstSecond | None = None
+    startup_ticks: int = 0
+    startup: StageTiming | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HopTiming:
+    """Distribution of one hop of a decision in us; `hil.judge.hops` names the hops.
+
+    `wire_us` is the time on the wire as computed from bytes and baud, None where the line has no
+    rate. `unsure_us` is by how much each figure may be off: the clock mapping's uncertainty, or
+    one read period for `motion`; None where one clock took both stamps.
+    """
+
+    hop: str
+    count: int
+    p50_us: float | None
+    p95_us: float | None
+    max_us: float
+    wire_us: float | None
+    unsure_us: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFit:
+    """A device's clock against the host's, over the scenario: `offset_us` in its middle, off by
+    at most `unsure_us`; `trip_us` is the longest round trip that the map rests on."""
+
+    role: str
+    offset_us: float
+    drift_ppm: float
+    drift_unsure_ppm: float
+    unsure_us: float
+    trip_us: float
+    exchanges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Where the time of `decisions` went, found in `looked_at` of the scenario's `ticks`."""
+
+    decisions: int
+    looked_at: int
+    ticks: int
+    hops: tuple[HopTiming, ...]
+    clocks: tuple[ClockFit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +238,7 @@ class ScenarioVerdict:
     timing: Timing
     lost: Mapping[str, int]
     episodes: tuple[EpisodeResult, ...]
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True)

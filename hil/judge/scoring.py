@@ -12,9 +12,11 @@ from pydantic import BaseModel
 
 from hil.clock import NS_PER_S
 from hil.errors import HarnessError
-from hil.judge.inputs import AttemptRow, PlannedEpisode, Record
+from hil.judge.inputs import AttemptRow, PlannedEpisode, PlannedLoop, Record
 from hil.judge.model import Attempt, ConditionResult, EpisodeResult, rounded
+from hil.judge.samples import EpisodeTiming, episode_timing
 from hil.record.format import TICK, Episode, EpisodeEnd
+from hil.record.mapped import blocks
 from hil.task import Score
 
 ANSWERABLE = (EpisodeEnd.COMPLETED, EpisodeEnd.DEVICE_FAULT)
@@ -31,11 +33,10 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An episode's result, and the rows of the record that counts, shape (ticks,); None where
-    no attempt counts."""
+    """An episode's result, and the timing of the attempt that counts; None where none does."""
 
     result: EpisodeResult
-    ticks: NDArray[np.void] | None
+    timing: EpisodeTiming | None
 
 
 def score_episode(
@@ -44,6 +45,7 @@ def score_episode(
     record: Record,
     task: Scorer,
     parameters: BaseModel,
+    loop: PlannedLoop,
 ) -> Scored:
     """Result of one planned episode from its attempts in order.
 
@@ -59,6 +61,13 @@ def score_episode(
     score = None if fault or episode is None else _score(task, episode, parameters)
     success = False if fault else None if score is None else score.success
     ticks = np.empty(0, TICK) if episode is None else episode.ticks
+    timing = episode_timing(
+        ticks,
+        round(NS_PER_S / loop.rate_hz),
+        cut_short=fault,
+        startup_ticks=loop.startup_ticks,
+        name=planned.name,
+    )
     result = EpisodeResult(
         name=planned.name,
         seed=planned.seed,
@@ -73,7 +82,7 @@ def score_episode(
         attempts=attempts,
         lost={} if episode is None else _lost(episode),
     )
-    return Scored(result, ticks)
+    return Scored(result, timing)
 
 
 def _undecided(planned: PlannedEpisode, attempts: tuple[Attempt, ...]) -> EpisodeResult:
@@ -131,7 +140,9 @@ def _lost(episode: Episode) -> dict[str, int]:
     channel = episode.channels.get("joints.position")
     if channel is None:
         return {}
-    counts = np.isnan(channel.value).sum(axis=0)
+    counts = np.zeros(len(channel.labels), dtype=np.int64)
+    for rows in blocks(channel.value):
+        counts += np.isnan(rows).sum(axis=0)
     return {label: int(count) for label, count in zip(channel.labels, counts, strict=True) if count}
 
 

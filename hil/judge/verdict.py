@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from hil import plugins
-from hil.clock import NS_PER_S
 from hil.errors import DamagedRecord
+from hil.judge.attribution import attribute
 from hil.judge.claims import Evidence, judge_claim
 from hil.judge.inputs import EndRow, Inputs, PlannedScenario, Record, SafeRow, read_inputs
-from hil.judge.latency import episode_timing, timing
+from hil.judge.latency import timing
 from hil.judge.limits import not_said
 from hil.judge.model import (
+    Attribution,
     Bracket,
     ClaimResult,
     EpisodeResult,
@@ -29,8 +30,8 @@ from hil.judge.model import (
     rounded,
 )
 from hil.judge.scoring import Scored, Scorer, score_episode
-from hil.judge.statistics import lower_bound, upper_bound
 from hil.record.format import EpisodeEnd
+from hil.statistics import lower_bound, upper_bound
 
 SCHEMA = 1
 FLOOR_CONFIDENCE = 0.95
@@ -156,11 +157,24 @@ def _scenario(
         brackets_note=brackets.note if brackets else "",
         claims=claims,
         timing=timing(
-            evidence.timings, evidence.rate_hz, evidence.budget_us, measured=not inputs.virtual
+            evidence.timings,
+            evidence.rate_hz,
+            evidence.budget_us,
+            measured=not inputs.virtual,
+            startup_ticks=planned.loop.startup_ticks,
         ),
         lost=_lost(results),
         episodes=results,
+        attribution=_attribution(results, planned, record),
     )
+
+
+def _attribution(
+    episodes: Sequence[EpisodeResult], planned: PlannedScenario, record: Record
+) -> Attribution | None:
+    names = [episode.record for episode in episodes if episode.record]
+    recorded = (record.episode(name) for name in names)
+    return attribute(recorded, len(names), planned.loop.rate_hz)
 
 
 def _lost(episodes: Sequence[EpisodeResult]) -> dict[str, int]:
@@ -218,30 +232,29 @@ def _score_all(
             f"the archetype {name!r} that is installed does not know these parameters",
         ) from error
     return [
-        score_episode(episode, inputs.attempts.get(episode.name, []), record, task, parameters)
+        score_episode(
+            episode,
+            inputs.attempts.get(episode.name, []),
+            record,
+            task,
+            parameters,
+            planned.loop,
+        )
         for episode in inputs.plan.episodes
         if episode.scenario == planned.id
     ]
 
 
 def _evidence(scored: Sequence[Scored], planned: PlannedScenario, virtual: bool) -> Evidence:
-    rate_hz = planned.loop.rate_hz
-    period_ns = round(NS_PER_S / rate_hz)
     return Evidence(
         successes=sum(one.result.success is True for one in scored),
         failures=sum(one.result.success is False for one in scored),
         undecided={
             one.result.name: one.result.reason for one in scored if one.result.success is None
         },
-        unrecorded={one.result.name: one.result.reason for one in scored if one.ticks is None},
-        timings=[
-            episode_timing(
-                one.ticks, period_ns, cut_short=one.result.end == EpisodeEnd.DEVICE_FAULT
-            )
-            for one in scored
-            if one.ticks is not None
-        ],
-        rate_hz=rate_hz,
+        unrecorded={one.result.name: one.result.reason for one in scored if one.timing is None},
+        timings=[one.timing for one in scored if one.timing is not None],
+        rate_hz=planned.loop.rate_hz,
         budget_us=planned.loop.budget_us.model_dump(),
         virtual=virtual,
     )

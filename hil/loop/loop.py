@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from hil.clock import NS_PER_MS, NS_PER_US, Clock, Deadline
-from hil.loop.pacing import Grid, next_point
+from hil.loop.pacing import Grid, Point, next_point
+from hil.loop.rules import LateRun, late_fault
 from hil.loop.ticklog import TickLog, TickNote
 from hil.record.format import TickFlag
-from scenarios.schema import Loop
+from scenarios.schema import Loop, Rules
 
 _SETTLE_NS = 2 * NS_PER_MS
 
@@ -30,7 +31,8 @@ class LoopEnd(StrEnum):
 
 class Job(Protocol):
     """The stages of a tick. `row` is the place of the tick in the logs; what was out of the
-    ordinary goes into `note`. Errors end the episode; a missed deadline is no error but a flag.
+    ordinary goes into `note`. Errors end the episode; a missed deadline is no error but a flag,
+    and what ends the episode once the tick is on the record goes into `note.fault`.
     """
 
     def sense(self, row: int, note: TickNote, deadline: Deadline) -> None: ...
@@ -49,19 +51,26 @@ class Timing:
     """Times of a loop in ns.
 
     `budget_ns` holds wake, sense, infer, act and reaction, in this order. Sense and act are cut
-    off at their budgets; an inference is waited for up to `infer_timeout_ns`.
+    off at their budgets; an inference is waited for up to `infer_timeout_ns`, which overlapped
+    is no more than its budget, since nobody waits. More than `max_late_in_a_row` grid points
+    in a row answered late end the episode.
     """
 
     period_ns: int
     budget_ns: tuple[int, int, int, int, int]
     infer_timeout_ns: int
+    max_late_in_a_row: int | None = None
 
     @classmethod
-    def of(cls, loop: Loop) -> Timing:
+    def of(cls, loop: Loop, rules: Rules | None = None) -> Timing:
         us = loop.budget_us
         stages = (us.wake, us.sense, us.infer, us.act, us.reaction)
         budget = tuple(stage * NS_PER_US for stage in stages)
-        return cls(loop.period_ns, budget, round(loop.infer_timeout_ms * NS_PER_MS))  # type: ignore[arg-type]
+        waits_ns = round(loop.infer_timeout_ms * NS_PER_MS)
+        if loop.inference == "overlapped":
+            waits_ns = us.infer * NS_PER_US
+        limit = None if rules is None else rules.max_late_in_a_row
+        return cls(loop.period_ns, budget, waits_ns, limit)  # type: ignore[arg-type]
 
 
 _LATE = (
@@ -90,28 +99,39 @@ def run_loop(
     """Serve grid points 0 .. `points` - 1, the first one period from now.
 
     An inference that is late is waited for up to its timeout, so that its true time is on the
-    record; the points that pass meanwhile are skipped and counted.
+    record; the points that pass meanwhile are skipped and counted. Errors: those of the job;
+    what its rules or the rule of late points end the episode with, once the tick is logged.
     """
     grid = Grid(clock.now_ns() + timing.period_ns, timing.period_ns)
-    served = -1
+    served, late = -1, LateRun()
     while not stop():
         point = next_point(grid, served, clock.now_ns())
         if point.index >= points:
             return LoopEnd.DURATION
         clock.sleep_until(grid.at(point.index))
-        finished = _tick(job, clock, timing, log, point.index, point.skipped, grid)
-        served = point.index
+        note = TickNote()
+        finished = _tick(job, clock, timing, log, point, grid, note)
+        served, late = point.index, late.after(point.skipped, note.flags)
+        fault = note.fault or late_fault(late, timing.max_late_in_a_row)
+        if fault is not None:
+            raise fault
         if finished:
             return LoopEnd.FINISHED
     return LoopEnd.STOPPED
 
 
 def _tick(
-    job: Job, clock: Clock, timing: Timing, log: TickLog, index: int, skipped: int, grid: Grid
+    job: Job,
+    clock: Clock,
+    timing: Timing,
+    log: TickLog,
+    point: Point,
+    grid: Grid,
+    note: TickNote,
 ) -> bool:
-    row, note = len(log), TickNote()
+    row = len(log)
     _, sense_budget_ns, _, act_budget_ns, _ = timing.budget_ns
-    scheduled_ns = grid.at(index)
+    scheduled_ns = grid.at(point.index)
     woke_ns = clock.now_ns()
     job.sense(row, note, Deadline(clock, woke_ns + sense_budget_ns))
     sense_ns = clock.now_ns()
@@ -124,5 +144,5 @@ def _tick(
     finished = job.observe(row, Deadline(clock, rest_ns))
     edges = (scheduled_ns, woke_ns, sense_ns, infer_ns, act_ns)
     note.flags |= lateness(edges, timing)
-    log.append(index, skipped, (*edges, clock.now_ns()), note)
+    log.append(point.index, point.skipped, (*edges, clock.now_ns()), note)
     return finished

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.contracts import NEVER, DeviceStamps, FloatArray, InferenceResult, IntArray
+from hil.errors import HilError
 from hil.record.format import TICK, ActionReason, Channel, TickFlag
 
 _NO_DEVICE = DeviceStamps(NEVER, NEVER, NEVER, NEVER)
@@ -16,7 +17,10 @@ _NO_DEVICE = DeviceStamps(NEVER, NEVER, NEVER, NEVER)
 
 @dataclass(slots=True)
 class TickNote:
-    """What a job has to say of one tick besides its stamps; columns of `TICK`."""
+    """What a job has to say of one tick besides its stamps; columns of `TICK`.
+
+    `fault` is no column: it ends the episode once the tick is logged.
+    """
 
     flags: TickFlag = TickFlag.NONE
     device: DeviceStamps = _NO_DEVICE
@@ -26,6 +30,7 @@ class TickNote:
     lost: int = 0
     repeats: int = 0
     reason: ActionReason = ActionReason.FRESH
+    fault: HilError | None = None
 
     def answered(self, result: InferenceResult) -> None:
         """Take over both sides' stamps of an inference."""
@@ -34,10 +39,13 @@ class TickNote:
 
 
 class TickLog:
-    """Room for `capacity` ticks; one row each, dtype `hil.record.format.TICK`."""
+    """Room for `capacity` ticks; one row each, dtype `hil.record.format.TICK`.
 
-    def __init__(self, capacity: int) -> None:
-        self._rows = np.zeros(capacity, dtype=TICK)
+    `rows` brings memory of the caller's for them, all zero and no shorter.
+    """
+
+    def __init__(self, capacity: int, rows: NDArray[np.void] | None = None) -> None:
+        self._rows = np.zeros(capacity, dtype=TICK) if rows is None else rows
         self._count = 0
 
     def __len__(self) -> int:

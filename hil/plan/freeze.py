@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+import numpy as np
 
 import hil
 from hil.canonical import sha256_file
@@ -18,15 +20,19 @@ from hil.catalogue import load_scenario
 from hil.config import validate
 from hil.contracts import ModelImage
 from hil.errors import BadInput
+from hil.plan.reach import Reach, reach, refuse_short
 from hil.plugins import TASKS, load
 from hil.record.writer import episode_names
-from hil.task import Task
+from hil.task import StimulusTask, Task
 from models.card import ModelCard
 from models.zoo import find_model, load_card
 from rigs.schema import Rig
-from scenarios.schema import Profile, ProfileScenario, Scenario, SuccessClaim
+from scenarios.schema import Claim, Profile, ProfileScenario, Scenario, SuccessClaim
 
 PolicyName = Literal["model", "expert", "null"]
+
+SINGLE = "single"
+"""Name of the profile that certifies nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class PlannedScenario:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was promised. `data` is what `plan.json` holds."""
+    """What was promised. `data` is what `plan.json` holds; `reach` is the most that its samples
+    can show of each claim."""
 
     data: Mapping[str, Any]
     rig: Rig
@@ -58,6 +65,7 @@ class Plan:
     policy: PolicyName
     scenarios: Mapping[str, PlannedScenario]
     episodes: Sequence[PlannedEpisode]
+    reach: tuple[Reach, ...] = ()
 
 
 def freeze(
@@ -77,8 +85,9 @@ def freeze(
         policy: who decides: the scenario's model, the scripted expert, or the null policy.
         models: folders to use in place of zoo models, by the model's name in the scenario.
 
-    Errors: BadInput for unknown scenarios and models, parameters out of range, or a model whose
-    digest differs from its card.
+    Errors: BadInput for unknown scenarios and models, parameters out of range, a model whose
+    digest differs from its card, or a claim for which the plan cannot have samples enough (but
+    for the profile of `single`, which certifies nothing).
     """
     overrides = dict(models or {})
     master = profile.seed if seed is None else seed
@@ -128,14 +137,21 @@ def freeze(
         "models": [_model_row(name, *pair) for name, pair in sorted(cards.items())],
         "episodes": [vars(episode) for episode in episodes],
     }
-    return Plan(data, rig, rig_path, policy, planned, episodes)
+    found = tuple(
+        one
+        for entry in profile.scenarios
+        for one in _reach(planned[entry.id], entry, master, virtual=rig.kind == "sim")
+    )
+    if profile.name != SINGLE:
+        refuse_short(found)
+    return Plan(data, rig, rig_path, policy, planned, episodes, found)
 
 
 def single(scenario_id: str, episodes: int) -> Profile:
     """A profile of one scenario, for `hil run`: its result certifies nothing."""
     return Profile(
         schema=1,
-        name="single",
+        name=SINGLE,
         title=f"{scenario_id} alone",
         decision="a single run: shows its claims, and certifies nothing",
         seed=1,
@@ -161,21 +177,45 @@ def _episodes(profile: Profile, master: int) -> list[PlannedEpisode]:
 def _scenario_row(
     scenario: Scenario, entry: ProfileScenario, path: Path, parameters: Any
 ) -> dict[str, Any]:
-    claims = [
-        claim.model_copy(update={"p": entry.success_p})
-        if isinstance(claim, SuccessClaim) and entry.success_p is not None
-        else claim
-        for claim in scenario.claims
-    ]
     row = scenario.model_dump(mode="json", exclude={"version", "policy", "task", "claims"})
     return {
         **row,
         "sha256": sha256_file(path),
         "task": parameters.model_dump(mode="json"),
         "policy_model": scenario.policy.model,
-        "claims": [claim.model_dump(mode="json") for claim in claims],
+        "claims": [claim.model_dump(mode="json") for claim in _claims(scenario, entry)],
         "episodes": entry.episodes,
     }
+
+
+def _claims(scenario: Scenario, entry: ProfileScenario) -> list[Claim]:
+    """The scenario's claims, with what the profile sets itself."""
+    return [
+        claim.model_copy(update={"p": entry.success_p})
+        if isinstance(claim, SuccessClaim) and entry.success_p is not None
+        else claim
+        for claim in scenario.claims
+    ]
+
+
+def _reach(
+    planned: PlannedScenario, entry: ProfileScenario, master: int, virtual: bool
+) -> tuple[Reach, ...]:
+    scenario = planned.scenario
+    claims = _claims(scenario, entry)
+    points = _points(planned, master)
+    return reach(scenario.id, claims, scenario.loop, entry.episodes, points, virtual)
+
+
+def _points(planned: PlannedScenario, master: int) -> int:
+    """Grid points of an episode at most; of a stimulus job, those of the first episode's draw,
+    as an archetype shows the same number of stimuli in each."""
+    loop = planned.scenario.loop
+    if planned.task.kind == "embodied":
+        return round((loop.duration_s or 0) * loop.rate_hz)
+    task = cast(StimulusTask, planned.task)
+    seed = episode_seed(master, planned.scenario.id, 0)
+    return len(task.stimuli(task.draw(planned.parameters, np.random.default_rng(seed))))
 
 
 def _model_row(name: str, card: ModelCard, image: ModelImage) -> dict[str, Any]:

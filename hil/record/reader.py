@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,10 @@ import numpy as np
 from hil.canonical import canonical_json, sha256_bytes, sha256_file
 from hil.errors import DamagedRecord
 from hil.record.format import TICK, Channel, Episode
+from hil.record.mapped import open_array
 from hil.record.writer import EPISODES, HOST, LEDGER, PLAN, channel_dtype
+
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,12 @@ def _check_episodes(folder: Path, ledger: Sequence[Mapping[str, Any]]) -> None:
         if row["row"] == "attempt"
         for path, digest in row["files"].items()
     }
-    for relative, digest in known.items():
-        _check_digest(folder / relative, digest)
+    # hashing lets go of the interpreter, so that the files share the cores; `map` keeps their
+    # order, so that of several damaged files the first one is named, always
+    with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as pool:
+        paths = [folder / relative for relative in known]
+        for _ in pool.map(_check_digest, paths, known.values()):
+            pass
     for path in sorted((folder / EPISODES).rglob("*")):
         if path.is_file() and path.relative_to(folder).as_posix() not in known:
             raise DamagedRecord(f"{path}: not in the ledger; it was added after the run")
@@ -156,12 +165,12 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
 
 def _array(path: Path, dtype: np.dtype[np.void]) -> np.ndarray[Any, Any]:
     try:
-        array = np.load(path, allow_pickle=False)
+        array = open_array(path)
     except (OSError, ValueError) as error:
         raise DamagedRecord(f"{path}: cannot be read: {error}") from error
     if array.dtype != dtype or array.ndim != 1:
         raise DamagedRecord(f"{path}: rows are {array.dtype}, expected {dtype}")
-    return array  # type: ignore[no-any-return]
+    return array
 
 
 def _channel(path: Path, facts: Mapping[str, Any]) -> Channel:

@@ -39,7 +39,7 @@ class RunWriter:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / EPISODES).mkdir()
-            self._ledger = (folder / LEDGER).open("xb")
+            self._ledger = (folder / LEDGER).open("xb", buffering=0)
         except OSError as error:
             raise BadInput(
                 f"cannot make the run folder {folder}: {error.strerror}",
@@ -60,10 +60,21 @@ class RunWriter:
         self.append(row)
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add one row to the ledger and put it on disk."""
-        self._ledger.write(canonical_json(row))
-        self._ledger.flush()
-        os.fsync(self._ledger.fileno())
+        """Add one row to the ledger and put it on disk.
+
+        Errors: OSError; a row that did not get there whole is taken back, so that what was
+        written before stays a ledger.
+        """
+        whole = self._ledger.tell()
+        try:
+            rest = memoryview(canonical_json(row))
+            while rest:
+                rest = rest[self._ledger.write(rest) :]
+            os.fsync(self._ledger.fileno())
+        except OSError:
+            self._ledger.truncate(whole)
+            self._ledger.seek(whole)
+            raise
 
     def write_episode(
         self, episode: Episode, frames: Mapping[str, bytes], row: Mapping[str, Any]
@@ -71,23 +82,25 @@ class RunWriter:
         """Store one attempt at an episode and its ledger row (completed with file digests).
 
         `frames` maps file names to encoded pictures. A second attempt at the same episode goes
-        beside the first under the name `NNNN.2`; none is ever hidden.
+        beside the first under the name `NNNN.2`; none is ever hidden. Errors: OSError, which
+        leaves the record as it was before.
         """
         files = _episode_files(episode, frames)
         final = self.folder / EPISODES / episode.name
-        partial = self.folder / EPISODES / f".{episode.name}.partial"
-        for name, content in files.items():
-            path = partial / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
         if final.exists():
             raise HarnessError(f"episode {episode.name} is already in {self.folder}")
-        partial.rename(final)
+        partial = self.folder / EPISODES / f".{episode.name}.partial"
         digests = {f"{EPISODES}/{episode.name}/{n}": sha256_bytes(c) for n, c in files.items()}
-        self.append({**row, "files": digests})
+        try:
+            for name, content in files.items():
+                _write_through(partial / name, content)
+            partial.rename(final)
+            self.append({**row, "files": digests})
+        except OSError:
+            # what is not on the ledger is no part of the record, and only takes up room
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(final, ignore_errors=True)
+            raise
 
     def end(self, outcome: str, reason: str) -> None:
         """Write the closing row; without it the record counts as cut short."""
@@ -105,6 +118,14 @@ class RunWriter:
         with (self.folder / name).open("xb") as stream:
             stream.write(content)
         return sha256_bytes(content)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def refuse_occupied(folder: Path) -> None:

@@ -56,6 +56,7 @@ def _environment() -> Environment:
         duration=text.duration,
         number=text.number,
         mark=text.mark,
+        hop=text.hop,
         facts=text.facts,
         drawing=Markup,
     )

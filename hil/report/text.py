@@ -52,3 +52,26 @@ def facts(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [(prefix, ", ".join(map(str, value)))]
     return [(prefix, "not known" if value is None else str(value))]
+
+
+HOPS = {
+    "wake": "waking up",
+    "read": "reading the sensors",
+    "ask": "preparing and sending the question",
+    "infer": "inference, not divided",
+    "terminal": "terminal, not divided",
+    "there": "way to the terminal",
+    "there-and-back": "way to the terminal and back",
+    "queue": "terminal: before inference",
+    "compute": "terminal: inference",
+    "reply": "terminal: preparing the answer",
+    "back": "way from the terminal",
+    "decide": "making a target of the answer",
+    "command": "limits, and writing the command",
+    "motion": "command to motion seen",
+}
+
+
+def hop(name: str) -> str:
+    """A hop of `hil.judge.hops` in words."""
+    return HOPS.get(name, name)

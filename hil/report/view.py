@@ -6,11 +6,11 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hil.clock import NS_PER_S
-from hil.judge.latency import REACTION, EpisodeTiming, episode_timing, pooled
+from hil.judge.histogram import Histogram, added, empty
 from hil.judge.model import EpisodeResult, Outcome, ScenarioVerdict, StageTiming, Verdict
+from hil.judge.samples import REACTION, UNANSWERED, episode_timing
 from hil.record.format import STAGES
 from hil.record.reader import Run
 from hil.report.plots import Axis, Strip, axis_for, strip
@@ -61,16 +61,16 @@ class Signer:
 
 def scenario_view(run: Run, verdict: ScenarioVerdict) -> ScenarioView:
     """Gather one scenario. Reads every episode that counts."""
-    samples = _samples(run, verdict)
+    drawn = _histograms(run, verdict)
     budgets = {stage.stage: stage.budget_us for stage in verdict.timing.stages}
     marks = [float(b) for b in budgets.values() if b is not None]
-    axis = axis_for(samples, marks)
+    axis = axis_for(drawn, marks)
     success = next((c for c in verdict.claims if c.kind == "success"), None)
     return ScenarioView(
         verdict=verdict,
         axis=axis,
         rows=tuple(
-            StageRow(timing, strip(timing.stage, samples[timing.stage], timing.budget_us, axis))
+            StageRow(timing, strip(timing.stage, drawn[timing.stage], timing.budget_us, axis))
             for timing in verdict.timing.stages
         ),
         pictures=tuple(pictures(run, verdict.episodes)),
@@ -80,14 +80,22 @@ def scenario_view(run: Run, verdict: ScenarioVerdict) -> ScenarioView:
     )
 
 
-def _samples(run: Run, verdict: ScenarioVerdict) -> dict[str, Any]:
+def _histograms(run: Run, verdict: ScenarioVerdict) -> dict[str, Histogram]:
+    """One histogram a stage, episode by episode: memory does not grow with the run."""
     period_ns = round(NS_PER_S / verdict.timing.rate_hz)
-    timings: list[EpisodeTiming] = [
-        episode_timing(run.episode(episode.record).ticks, period_ns)
-        for episode in verdict.episodes
-        if episode.record
-    ]
-    return {stage: pooled(timings, stage) for stage in (*STAGES, REACTION)}
+    drawn = {stage: empty() for stage in (*STAGES, REACTION)}
+    for episode in verdict.episodes:
+        if not episode.record:
+            continue
+        one = episode_timing(
+            run.episode(episode.record).ticks,
+            period_ns,
+            startup_ticks=verdict.timing.startup_ticks,
+            name=episode.name,
+        )
+        for stage, histogram in drawn.items():
+            drawn[stage] = added(histogram, one.samples(stage), UNANSWERED)
+    return drawn
 
 
 def pictures(run: Run, episodes: Sequence[EpisodeResult]) -> list[Picture]:

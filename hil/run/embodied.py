@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
+from hil.clock import NS_PER_S, Clock, Deadline
 from hil.contracts import (
     NEVER,
     FloatArray,
@@ -19,47 +20,65 @@ from hil.contracts import (
     Scene,
 )
 from hil.errors import DeadlineMissed, DeviceFault
+from hil.loop.envelope import Envelope, Sent
+from hil.loop.rules import JointRules, next_step
 from hil.loop.ticklog import ChannelLog, TickNote
 from hil.record.format import ActionReason, Channel, TickFlag
-from hil.safety import Envelope
 from hil.task import EmbodiedTask, View
-from scenarios.schema import Rules
 
-Decision = tuple[FloatArray, InferenceResult | None]
+_SAME_RAD = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A wish for the joints, (n,), rad; the inference it came of, if one was asked; and the
+    stamp of the oldest input it was computed from, ns."""
+
+    target: FloatArray
+    result: InferenceResult | None
+    seen_ns: int
 
 
 class Policy(Protocol):
-    """Who decides. Errors: DeadlineMissed when the answer is late."""
+    """Who decides. None where a decision is still being made (overlapped inference).
 
-    def __call__(self, view: View, deadline: Deadline) -> Decision: ...
+    Errors: DeadlineMissed when the answer is late.
+    """
+
+    def __call__(self, view: View, deadline: Deadline) -> Decision | None: ...
+
+
+def seen_ns(view: View) -> int:
+    """Stamp of the oldest joint value in a view, ns."""
+    return view.joints.stamp_ns - int(view.joints.age_ns.max())
 
 
 def model_policy(task: EmbodiedTask, terminal: Inference) -> Policy:
-    """The scenario's network on the terminal."""
+    """The scenario's network on the terminal, waited for."""
 
     def decide(view: View, deadline: Deadline) -> Decision:
         result = terminal.infer(task.observe(view), deadline)
-        return task.act(result.outputs, view), result
+        return Decision(task.act(result.outputs, view), result, seen_ns(view))
 
     return decide
 
 
 def expert_policy(task: EmbodiedTask) -> Policy:
     """The scripted expert: the ceiling."""
-    return lambda view, _deadline: (task.expert(view), None)
+    return lambda view, _deadline: Decision(task.expert(view), None, seen_ns(view))
 
 
 def null_policy() -> Policy:
     """Stays where it is: the floor."""
-    return lambda view, _deadline: (view.target, None)
+    return lambda view, _deadline: Decision(view.target, None, seen_ns(view))
 
 
 class EmbodiedJob:
     """Stages of one episode for `hil.loop.run_loop`, and its channels.
 
     A joint that does not answer is absent in the record. The policy sees its last known value
-    while that is young enough for the scenario's rule; after that the last target is commanded
-    again, and after too many such ticks in a row the episode ends as the device's failure.
+    while that is young enough for the scenario's rule. What is commanded for want of a
+    decision, and when the episode ends as the device's failure, `hil.loop.rules` says.
     """
 
     def __init__(
@@ -71,11 +90,11 @@ class EmbodiedJob:
         scene: Scene,
         clock: Clock,
         envelope: Envelope,
-        rules: Rules,
+        rules: JointRules,
         period_ns: int,
         goal: Mapping[str, FloatArray],
         start: JointSample,
-        target: FloatArray,
+        sent: Sent,
         capacity: int,
         witness_labels: tuple[str, ...],
     ) -> None:
@@ -83,10 +102,12 @@ class EmbodiedJob:
         self._clock, self._envelope, self._rules, self._goal = clock, envelope, rules, goal
         self._period_s = period_ns / NS_PER_S
         self._known = start
-        self._target = target
-        self._desired: FloatArray | None = None
+        self._sent = sent
+        self._decision: Decision | None = None
+        self._commanded: Decision | None = None
+        self._refuge: FloatArray | None = None
         self._view: View | None = None
-        self._starved = 0
+        self._missed = 0
         self._begin_ns = clock.now_ns()
         names = arm.names
         self._logs = {
@@ -106,60 +127,57 @@ class EmbodiedJob:
         note.lost = int((~sample.present).sum())
         if note.lost:
             note.flags |= TickFlag.LOST_INPUT
-        self._known = _merge(sample, self._known)
-        ages = self._known.age_ns
-        usable = (ages != NEVER) & (ages <= self._rules.max_age_ms * NS_PER_MS)
-        if not usable.all():
-            self._view = None
+        self._known = _merge(sample, self._known) if note.lost else sample
+        self._view = None
+        if not self._young().all():
             return
         if note.lost:
             note.flags |= TickFlag.STALE_INPUT
         elapsed_s = (self._clock.now_ns() - self._begin_ns) / NS_PER_S
-        self._view = View(row, elapsed_s, self._known, self._target, self._goal)
+        self._view = View(row, elapsed_s, self._known, self._sent.target, self._goal)
 
     def infer(self, row: int, note: TickNote, deadline: Deadline) -> None:
-        self._desired = None
+        self._decision = None
         if self._view is None:
             return
         try:
-            desired, result = self._policy(self._view, deadline)
+            decision = self._policy(self._view, deadline)
         except DeadlineMissed:
             note.flags |= TickFlag.NO_ANSWER
             return
-        if result is not None:
-            note.answered(result)
-        self._logs["joints.desired"].put(row, self._clock.now_ns(), desired)
+        if decision is None:
+            return
+        if decision.result is not None:
+            note.answered(decision.result)
+        self._logs["joints.desired"].put(row, self._clock.now_ns(), decision.target)
         # A network that answers NaN has not answered; the record keeps what it said.
-        if not np.isfinite(desired).all():
+        if not np.isfinite(decision.target).all():
             note.flags |= TickFlag.NO_ANSWER
             return
-        self._desired = desired
+        self._decision = decision
 
     def act(self, row: int, note: TickNote, deadline: Deadline) -> None:
-        desired = self._desired
-        if desired is None:
-            note.flags |= TickFlag.REPEATED_ACTION
-            note.reason = ActionReason.REPEATED
-            desired = self._target
-            self._starve()
-        else:
-            self._starved = 0
-        note.repeats = self._starved
-        wanted = self._envelope.apply(desired, self._target, self._known.position, self._period_s)
-        if not np.allclose(wanted, desired, rtol=0, atol=1e-9):
+        decision = self._timely(note)
+        step = next_step(self._rules.missing, self._missed, decision is not None)
+        desired = self._wanted(step.reason, decision)
+        sent = self._envelope.apply(desired, self._sent, self._known, self._period_s)
+        if (np.abs(sent.target - desired) > _SAME_RAD).any():
             note.flags |= TickFlag.LIMITED_ACTION
+        note.reason = ActionReason.HELD if sent.gave_way else step.reason
+        if step.reason is not ActionReason.FRESH:
+            note.flags |= TickFlag.REPEATED_ACTION
         try:
-            applied = self._arm.command(wanted, deadline)
+            applied = self._arm.command(sent.target, deadline)
         except DeadlineMissed:
             note.flags |= TickFlag.NO_COMMAND
             note.reason = ActionReason.NOTHING
-            return
-        self._target = wanted
-        now_ns = self._clock.now_ns()
-        self._logs["joints.applied"].put(row, now_ns, applied)
-        if self._desired is not None:
-            passed_ns = now_ns - self._known.stamp_ns
-            note.data_age_ns = int(self._known.age_ns.max()) + passed_ns
+            # what does not reach the joints is as good as not decided
+            step = next_step(self._rules.missing, self._missed, False)
+        else:
+            self._keep(row, note, sent, applied, decision)
+        self._missed = note.repeats = step.missed
+        if step.stop:
+            note.fault = DeviceFault(f"{self._cause(note)} for {step.missed} ticks in a row")
 
     def observe(self, row: int, deadline: Deadline) -> bool:
         try:
@@ -175,16 +193,57 @@ class EmbodiedJob:
         logs = {**self._logs, "witness": self._witness}
         return {name: log.channel(ticks) for name, log in logs.items()}
 
-    def _starve(self) -> None:
-        self._starved += 1
-        if self._starved > self._rules.max_consecutive:
-            silent = [
-                name
-                for name, age in zip(self._arm.names, self._known.age_ns, strict=True)
-                if age == NEVER or age > self._rules.max_age_ms * NS_PER_MS
-            ]
-            cause = f"joint {', '.join(silent)} silent" if silent else "no inference in time"
-            raise DeviceFault(f"{cause} for {self._starved} ticks in a row")
+    def _young(self) -> NDArray[np.bool_]:
+        """Which joints' last known values the rule lets a policy use, shape (n,)."""
+        ages = self._known.age_ns
+        return np.asarray((ages != NEVER) & (ages <= self._rules.ages.joints_ns))
+
+    def _timely(self, note: TickNote) -> Decision | None:
+        """This tick's decision, unless what it was computed from is too old by now."""
+        decision, limit_ns = self._decision, self._rules.ages.decision_ns
+        if decision is None or limit_ns is None:
+            return decision
+        if self._clock.now_ns() - decision.seen_ns <= limit_ns:
+            return decision
+        note.flags |= TickFlag.NO_ANSWER
+        return None
+
+    def _wanted(self, reason: ActionReason, decision: Decision | None) -> FloatArray:
+        """Where the joints are to go, (n,), rad."""
+        if reason in (ActionReason.HELD, ActionReason.PARKED):
+            if self._refuge is None:
+                self._refuge = self._find_refuge(reason)
+            return self._refuge
+        self._refuge = None
+        return self._sent.target if decision is None else decision.target
+
+    def _find_refuge(self, reason: ActionReason) -> FloatArray:
+        """Fixed once: following the measured position would let the arm sag tick by tick. A
+        joint of which nothing young is known stays at its last target."""
+        held = np.where(self._young(), self._known.position, self._sent.target)
+        if reason is ActionReason.HELD:
+            return held
+        return np.where(np.isnan(self._rules.park), held, self._rules.park)
+
+    def _keep(
+        self, row: int, note: TickNote, sent: Sent, applied: FloatArray, decision: Decision | None
+    ) -> None:
+        """A command is out: log it, with the age of the observation it came of."""
+        self._sent = sent
+        now_ns = self._clock.now_ns()
+        self._logs["joints.applied"].put(row, now_ns, applied)
+        if decision is not None:
+            self._commanded = decision
+        behind = self._commanded
+        if behind is not None and note.reason in (ActionReason.FRESH, ActionReason.REPEATED):
+            note.data_age_ns = now_ns - behind.seen_ns
+
+    def _cause(self, note: TickNote) -> str:
+        if note.reason is ActionReason.NOTHING:
+            return "no command could be written"
+        young = self._young()
+        silent = [name for name, here in zip(self._arm.names, young, strict=True) if not here]
+        return f"joint {', '.join(silent)} silent" if silent else "no inference in time"
 
 
 def _merge(sample: JointSample, known: JointSample) -> JointSample:

@@ -8,19 +8,26 @@ from typing import Any, cast
 
 import numpy as np
 
+from hil.clock import NS_PER_MS
 from hil.contracts import Scene, Testimony
 from hil.errors import BadInput, Blame, HilError, Interrupted
+from hil.loop.envelope import Envelope
 from hil.loop.loop import Job, LoopEnd, Timing, run_loop
+from hil.loop.rules import JointRules
 from hil.loop.ticklog import TickLog
 from hil.plan.freeze import PlannedEpisode, PlannedScenario, PolicyName
 from hil.record.format import Channel, Episode, EpisodeEnd
 from hil.rig import Bench
+from hil.run.attendance import tick_log, ticking
+from hil.run.clocks import clock_events, start_event, wire_events
 from hil.run.embodied import EmbodiedJob, Policy, expert_policy, model_policy, null_policy
 from hil.run.motion import move_to
+from hil.run.overlap import OverlappedPolicy, overlapped_policy
 from hil.run.pictures import encode_png
 from hil.run.stimulus import Answerer, StimulusJob, fixed_answer, model_answer
-from hil.safety import Envelope, StopRequest
+from hil.safety import StopRequest
 from hil.task import EmbodiedTask, StimulusTask
+from rigs.schema import Rig
 
 _MOVE_WITHIN_S = 6.0
 _SCENE_WITHIN_S = 5.0
@@ -45,6 +52,7 @@ class _Notes:
     frames: dict[str, bytes] = field(default_factory=dict)
     log: TickLog | None = None
     job: EmbodiedJob | StimulusJob | None = None
+    overlap: OverlappedPolicy | None = None
 
 
 def run_episode(
@@ -63,8 +71,14 @@ def run_episode(
     notes = _Notes()
     run = _embodied if planned.task.kind == "embodied" else _stimulus
     before = {role: dict(device.counters()) for role, device in bench.devices.items()}
+    stamping = _stamping(planned) if policy == "model" else None
+    used = {role: bench.devices[role] for role in planned.scenario.needs if role in bench.devices}
+    notes.events += wire_events(used)
     try:
+        notes.events += clock_events(used, bench.clock, stamping, "before")
         ended = run(bench, planned, draw, policy, stop, notes)
+        if ended is not LoopEnd.STOPPED:
+            notes.events += clock_events(used, bench.clock, stamping, "after")
         end = EpisodeEnd.INTERRUPTED if ended is LoopEnd.STOPPED else EpisodeEnd.COMPLETED
         reason = stop.cause if ended is LoopEnd.STOPPED else str(ended)
     except Interrupted as error:
@@ -72,6 +86,8 @@ def run_episode(
     except HilError as error:
         end = EpisodeEnd.DEVICE_FAULT if error.blame is Blame.DEVICE else EpisodeEnd.ERROR
         reason = f"{type(error).__name__}: {error.message}"
+    if notes.overlap is not None:
+        notes.events.append({"event": "overlap", "counts": notes.overlap.counts()})
     for role, device in bench.devices.items():
         faults = {
             name: count - before[role].get(name, 0)
@@ -94,17 +110,24 @@ def _attempt(
 ) -> Attempt:
     ticks = notes.log.rows() if notes.log else TickLog(0).rows()
     channels: dict[str, Channel] = notes.job.channels(len(ticks)) if notes.job else {}
-    meta = {
+    meta = attempt_meta(planned, episode, bench.rig, end, reason)
+    record = Episode(episode.name, draw, meta, ticks, channels, tuple(notes.events))
+    return Attempt(record, end, reason, notes.frames)
+
+
+def attempt_meta(
+    planned: PlannedScenario, episode: PlannedEpisode, rig: Rig, end: EpisodeEnd, reason: str
+) -> dict[str, object]:
+    """What is true of a whole attempt, as `hil.record.format.Episode` has it."""
+    return {
         "scenario": episode.scenario,
         "seed": episode.seed,
         "end": str(end),
         "reason": reason,
         "rate_hz": planned.scenario.loop.rate_hz,
-        "virtual_clock": bench.clock.virtual,
-        "rig_kind": bench.rig.kind,
+        "virtual_clock": rig.kind == "sim",
+        "rig_kind": rig.kind,
     }
-    record = Episode(episode.name, draw, meta, ticks, channels, tuple(notes.events))
-    return Attempt(record, end, reason, notes.frames)
 
 
 def _embodied(
@@ -118,8 +141,12 @@ def _embodied(
     task = cast(EmbodiedTask, planned.task)
     loop = planned.scenario.loop
     arm, scene = bench.joints(role_of(planned, "joints")), bench.scene(role_of(planned, "scene"))
-    envelope = Envelope.of(arm.limits, bench.require_limits())
-    start, target = move_to(
+    envelope = Envelope.of(arm, bench.require_limits())
+    overlapped = loop.inference == "overlapped"
+    rules = JointRules.of(planned.scenario.rules, arm.names, arm.limits, overlapped)
+    decide = _policy(bench, planned, policy)
+    notes.overlap = decide if isinstance(decide, OverlappedPolicy) else None
+    start, sent = move_to(
         arm, task.start_pose(draw), envelope, bench.clock, bench.deadline(_MOVE_WITHIN_S), stop
     )
     patience_s = scene.patience_s if isinstance(scene, Testimony) else _SCENE_WITHIN_S
@@ -130,26 +157,29 @@ def _embodied(
     notes.events.append({"event": "tracked", "goal": {k: list(v) for k, v in goal.items()}})
     _picture(scene, bench, notes, "00-start.png")
     first = scene.witness(bench.deadline(_SCENE_WITHIN_S))
+    notes.events.append(start_event(sent.target))
     points = round((loop.duration_s or 0) * loop.rate_hz)
-    notes.log = TickLog(points)
+    notes.log = tick_log(stop, points)
     notes.job = job = EmbodiedJob(
         task=task,
-        policy=_policy(bench, planned, policy),
+        policy=decide,
         arm=arm,
         scene=scene,
         clock=bench.clock,
         envelope=envelope,
-        rules=planned.scenario.rules,
+        rules=rules,
         period_ns=loop.period_ns,
         goal=goal,
         start=start,
-        target=target,
+        sent=sent,
         capacity=points,
         witness_labels=tuple(sorted(first)),
     )
     ended = _loop(job, bench, planned, notes.log, points, stop)
+    if ended is LoopEnd.STOPPED:
+        return ended  # whoever stopped it wants a safe rig first, and no picture
     _picture(scene, bench, notes, "01-end.png")
-    if isinstance(scene, Testimony) and ended is not LoopEnd.STOPPED:
+    if isinstance(scene, Testimony):
         said = scene.testimony(bench.deadline(patience_s))
         notes.events.append({"event": "testimony", "values": dict(said)})
     return ended
@@ -165,7 +195,7 @@ def _stimulus(
 ) -> LoopEnd:
     task = cast(StimulusTask, planned.task)
     stimuli = task.stimuli(draw)
-    notes.log = TickLog(len(stimuli))
+    notes.log = tick_log(stop, len(stimuli))
     notes.job = job = StimulusJob(
         answer=_answerer(bench, planned, draw, policy),
         stimuli=stimuli,
@@ -184,8 +214,16 @@ def _loop(
     points: int,
     stop: StopRequest,
 ) -> LoopEnd:
-    timing = Timing.of(planned.scenario.loop)
-    return run_loop(job, bench.clock, timing, log, points, stop)
+    timing = Timing.of(planned.scenario.loop, planned.scenario.rules)
+    with ticking(stop, longest_tick_ns(timing)):
+        return run_loop(job, bench.clock, timing, log, points, stop)
+
+
+def longest_tick_ns(timing: Timing) -> int:
+    """The longest that a loop in order may take from one look at its stop to the next: a wait
+    for the grid point, every stage to its deadline, and the witness until the next point."""
+    _, sense_ns, _, act_ns, _ = timing.budget_ns
+    return 2 * timing.period_ns + sense_ns + timing.infer_timeout_ns + act_ns
 
 
 def _policy(bench: Bench, planned: PlannedScenario, name: PolicyName) -> Policy:
@@ -194,7 +232,10 @@ def _policy(bench: Bench, planned: PlannedScenario, name: PolicyName) -> Policy:
         return expert_policy(task)
     if name == "null":
         return null_policy()
-    return model_policy(task, bench.inference(role_of(planned, "inference")))
+    terminal, loop = bench.inference(role_of(planned, "inference")), planned.scenario.loop
+    if loop.inference == "overlapped":
+        return overlapped_policy(task, terminal, round(loop.infer_timeout_ms * NS_PER_MS))
+    return model_policy(task, terminal)
 
 
 def _answerer(
@@ -206,6 +247,12 @@ def _answerer(
     if name == "null":
         return fixed_answer(task.null())
     return model_answer(task, bench.inference(role_of(planned, "inference")))
+
+
+def _stamping(planned: PlannedScenario) -> str | None:
+    """The role whose stamps the rows of the ticks hold."""
+    needs = planned.scenario.needs.items()
+    return next((role for role, needed in needs if needed == "inference"), None)
 
 
 def role_of(planned: PlannedScenario, capability: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -34,6 +35,10 @@ def host_facts() -> dict[str, Any]:
             "policy": _scheduler_policy(),
             "preemption": _read("/sys/kernel/realtime") == "1",
         },
+        "limits": {
+            "rtprio": _limit(resource.RLIMIT_RTPRIO),
+            "memlock_bytes": _limit(resource.RLIMIT_MEMLOCK),
+        },
         "load_1min": os.getloadavg()[0],
     }
 
@@ -61,4 +66,10 @@ def _processor() -> str:
 
 def _scheduler_policy() -> str:
     known = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
-    return known.get(os.sched_getscheduler(0), "other")
+    return known.get(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, "other")
+
+
+def _limit(kind: int) -> int | None:
+    """Soft limit of this process; None where there is none."""
+    soft = resource.getrlimit(kind)[0]
+    return None if soft == resource.RLIM_INFINITY else soft

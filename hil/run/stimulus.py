@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hil.clock import Clock, Deadline
 from hil.contracts import FloatArray, Inference, InferenceResult
 from hil.errors import DeadlineMissed, DeviceFault
+from hil.loop.rules import MissingRule, next_step
 from hil.loop.ticklog import ChannelLog, TickNote
 from hil.record.format import ActionReason, Channel, TickFlag
 from hil.task import StimulusTask
@@ -61,7 +62,7 @@ class StimulusJob:
         clock: Clock,
         rules: Rules,
     ) -> None:
-        self._ask, self._clock, self._rules = answer, clock, rules
+        self._ask, self._clock, self._rule = answer, clock, MissingRule.of(rules)
         self._stimuli = stimuli
         self._shown: Stimulus = {}
         self._answer: FloatArray | None = None
@@ -77,16 +78,15 @@ class StimulusJob:
             self._answer, result = self._ask(self._shown, deadline)
         except DeadlineMissed:
             note.flags |= TickFlag.NO_ANSWER
-            self._silent += 1
-            if self._silent > self._rules.max_consecutive:
-                raise DeviceFault(f"no answer to {self._silent} stimuli in a row") from None
             return
-        self._silent = 0
         if result is not None:
             note.answered(result)
 
     def act(self, row: int, note: TickNote, deadline: Deadline) -> None:
-        note.repeats = self._silent
+        step = next_step(self._rule, self._silent, self._answer is not None)
+        self._silent = note.repeats = step.missed
+        if step.stop:
+            note.fault = DeviceFault(f"no answer to {step.missed} stimuli in a row")
         if self._answer is None:
             note.flags |= TickFlag.NO_COMMAND
             note.reason = ActionReason.NOTHING

@@ -46,6 +46,8 @@ class BusCounters:
     requests: int = 0
     answers: int = 0
     unheard_bytes: int = 0  # sent at a baud rate that no servo is set to
+    torque_on: int = 0  # servos whose torque is switched on
+    torque_off_ns: int = 0  # host's clock: when the last of them was switched off
 
 
 class ServoBus:
@@ -94,7 +96,14 @@ class ServoBus:
             answers += self._serve(packet, self._request_end_ns - wire_ns(behind, line_baud))
         self._counters.requests += len(packets)
         self._counters.answers += len(answers)
+        self._note_torque(now_ns)
         return answers
+
+    def _note_torque(self, now_ns: int) -> None:
+        on = sum(servo.torque_on for servo in self.servos)
+        if self._counters.torque_on and not on:
+            self._counters.torque_off_ns = now_ns
+        self._counters.torque_on = on
 
     def _serve(self, packet: Packet, complete_ns: int) -> list[Transmission]:
         if packet.code == SYNC_READ:

@@ -122,6 +122,11 @@ class Servo:
     def return_delay_ns(self) -> int:
         return self._memory.get("return_delay") * 2_000
 
+    @property
+    def torque_on(self) -> bool:
+        """Whether its torque is switched on; a servo may still have cut its motor itself."""
+        return self._torque_on
+
     def inject(self, errors: ServoError) -> None:
         """Fault injection: these error bits on top of the servo's own findings."""
         self._protection.injected = errors

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 from run_builder import BUDGET_US, PERIOD_NS, RATE_HZ, Knobs, ticks
 
-from hil.judge.latency import (
-    UNANSWERED,
-    blame,
-    episode_timing,
-    longest_run,
-    nearest_rank,
-    pooled,
-    timing,
-)
+from hil.judge.latency import blame, longest_run, nearest_ranks, timing
+from hil.judge.samples import UNANSWERED, episode_timing, pooled
 from hil.record.format import TICK, TickFlag
 
 
@@ -50,11 +43,11 @@ def test_points_skipped_before_an_unanswered_tick_are_unanswered() -> None:
 
 def test_percentiles_only_where_a_sample_lies_beyond() -> None:
     samples = np.arange(1, 101, dtype=np.int64)
-    assert nearest_rank(samples, 0.99) == 99
-    assert nearest_rank(samples[:99], 0.99) is None
-    assert nearest_rank(samples[:20], 0.95) == 19
-    assert nearest_rank(samples[:19], 0.95) is None
-    assert nearest_rank(samples[:0], 0.5) is None
+    assert nearest_ranks(samples, [0.99, 0.5, 0.999]) == [99, 50, None]
+    assert nearest_ranks(samples[:99], [0.99]) == [None]
+    assert nearest_ranks(samples[:20], [0.95]) == [19]
+    assert nearest_ranks(samples[:19], [0.95]) == [None]
+    assert nearest_ranks(samples[:0], [0.5]) == [None]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.judge.live import so_far
-from hil.judge.statistics import (
+from hil.statistics import (
     lower_bound,
     minimum_count,
     quantile_rank,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hil.clock import Deadline, VirtualClock
+from hil.errors import DeviceFault
 from hil.loop.loop import LoopEnd, Timing, run_loop
 from hil.loop.ticklog import TickLog, TickNote
 from hil.record.format import TickFlag, reaction_ns, stage_durations_ns
+from scenarios.schema import Budget, Loop, Rules
 
 PERIOD = 20_000_000
 MS = 1_000_000
@@ -111,3 +115,49 @@ def test_stop_request_ends_before_the_next_tick() -> None:
     end = run_loop(job, clock, TIMING, log, 10, stop=lambda: len(log) == 3)
     assert end is LoopEnd.STOPPED
     assert len(log) == 3
+
+
+def test_what_ends_the_episode_is_raised_once_its_tick_is_on_the_record() -> None:
+    clock, log = VirtualClock(), TickLog(10)
+
+    class Failing(TimedJob):
+        def act(self, row: int, note: TickNote, deadline: Deadline) -> None:
+            super().act(row, note, deadline)
+            if row == 3:
+                note.repeats, note.fault = 7, DeviceFault("given up")
+
+    with pytest.raises(DeviceFault, match="given up"):
+        run_loop(Failing(clock, lambda _: 1), clock, TIMING, log, 10, stop=lambda: False)
+    assert log.rows()["repeats"].tolist() == [0, 0, 0, 7]
+
+
+def test_too_many_late_points_in_a_row_end_the_loop() -> None:
+    clock, log = VirtualClock(), TickLog(20)
+    job = TimedJob(clock, lambda row: 19 * MS if row in (2, 5, 6, 7) else MS)
+    strict = replace(TIMING, max_late_in_a_row=2)
+    with pytest.raises(DeviceFault, match="3 grid points in a row"):
+        run_loop(job, clock, strict, log, 20, stop=lambda: False)
+    ticks = log.rows()
+    assert len(ticks) == 8, "two in a row are allowed, and a punctual tick starts anew"
+    assert ticks["flags"][-1] & TickFlag.LATE
+
+
+def test_a_stall_counts_with_every_point_that_it_skipped() -> None:
+    clock, log = VirtualClock(), TickLog(20)
+    job = TimedJob(clock, lambda row: 90 * MS if row == 2 else MS)
+    strict = replace(TIMING, max_late_in_a_row=3)
+    with pytest.raises(DeviceFault, match="4 grid points in a row"):
+        run_loop(job, clock, strict, log, 20, stop=lambda: False)
+    ticks = log.rows()
+    assert (len(ticks), ticks["skipped"][-1]) == (4, 3)
+
+
+def test_an_overlapped_loop_gives_its_infer_stage_no_more_than_the_budget() -> None:
+    budget = {"wake": 1000, "sense": 6000, "infer": 9000, "act": 2000, "reaction": 20_000}
+    loop = Loop(rate_hz=50, infer_timeout_ms=100, budget_us=Budget(**budget))
+    rules = Rules(max_age_ms=60, max_consecutive=5, max_late_in_a_row=7)
+    assert Timing.of(loop).infer_timeout_ns == 100 * MS
+    assert Timing.of(loop).max_late_in_a_row is None
+    overlapped = loop.model_copy(update={"inference": "overlapped"})
+    assert Timing.of(overlapped, rules).infer_timeout_ns == 9 * MS
+    assert Timing.of(overlapped, rules).max_late_in_a_row == 7

@@ -134,3 +134,15 @@ def test_a_half_written_episode_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "run" / "episodes" / ".0001.partial").mkdir()
     writer.end("error", "killed while writing")
     assert not list((tmp_path / "run" / "episodes").iterdir())
+
+
+def test_of_several_damaged_files_the_first_one_written_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "run")
+    for relative in ("frames/00.png", "channels/joints.npy", "ticks.npy", "episode.json"):
+        _flip(f"episodes/0001/{relative}")(folder)
+    said = set()
+    for _ in range(10):
+        with pytest.raises(DamagedRecord) as caught:
+            open_run(folder)
+        said.add(str(caught.value))
+    assert len(said) == 1, "whichever thread is first"

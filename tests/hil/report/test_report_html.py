@@ -14,7 +14,9 @@ from run_builder import TASKS, Knobs, build_run, png
 from hil.errors import BadInput, DamagedRecord
 from hil.evidence.bundle import sign_run
 from hil.evidence.keys import load_or_create_key
+from hil.judge.histogram import added, empty
 from hil.judge.model import Verdict, verdict_json
+from hil.judge.samples import UNANSWERED
 from hil.judge.verdict import judge
 from hil.record.reader import Run
 from hil.report.html import render_html
@@ -180,7 +182,7 @@ def test_pictures_are_embedded_by_what_they_are(tmp_path: Path) -> None:
 
 
 def test_histogram_puts_late_samples_beyond_the_limit() -> None:
-    samples = np.array([1_000_000] * 30 + [50_000_000] * 3, dtype=np.int64)
+    samples = added(empty(), np.array([1_000_000] * 30 + [50_000_000] * 3), UNANSWERED)
     axis = axis_for({"infer": samples}, [9000.0])
     assert axis.decades() == [1000.0, 10_000.0, 100_000.0]
     drawn = strip("infer", samples, 9000.0, axis).svg

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 from benches import fake_bench, fake_plan
-from fakes import FakeArm, FakeScene, FakeTerminal
+from fakes import FakeArm, FakeDevice, FakeScene, FakeTerminal
 
-from hil.clock import Deadline
-from hil.errors import CapabilityMissing, UnsafeExit
+from hil.clock import NS_PER_S, Clock, Deadline
+from hil.contracts import Capability, EmergencyStop, SafeProof
+from hil.errors import CapabilityMissing, HostError, LinkLost, UnsafeExit
 from hil.record.format import TickFlag
 from hil.record.reader import Run, open_run
+from hil.record.writer import RunWriter
 from hil.rig import Bench
 from hil.run.campaign import Ending, Silent, run_campaign, run_on_bench
+from hil.run.conditions import Clocks, Conditions
 from hil.safety import StopRequest
 
 
@@ -177,6 +181,129 @@ def test_a_rig_that_is_not_proved_safe_is_an_error_with_a_closed_record(
     assert ending.outcome == "error"
     assert isinstance(ending.error, UnsafeExit)
     assert [row["safe"] for row in open_run(tmp_path / "run").rows("safe")] == [False, True, True]
+
+
+class FakeButton(FakeDevice):
+    """An emergency stop that is pressed, or lost, at its n-th look."""
+
+    capabilities = frozenset({Capability.EMERGENCY_STOP})
+
+    def __init__(self, clock: Clock, at_look: int, lost: bool) -> None:
+        super().__init__("button", clock)
+        self.looks, self.at_look, self.lost = 0, at_look, lost
+
+    def pressed(self, deadline: Deadline) -> bool:
+        self.looks += 1
+        if self.looks == self.at_look and self.lost:
+            raise LinkLost("cable cut")
+        return self.looks >= self.at_look
+
+
+@pytest.mark.parametrize(("lost", "said"), [(False, "pressed"), (True, "cannot be read")])
+def test_an_emergency_stop_ends_the_run_between_two_ticks(
+    tmp_path: Path, lost: bool, said: str
+) -> None:
+    bench = fake_bench()
+    button = FakeButton(bench.clock, at_look=8, lost=lost)
+    assert isinstance(button, EmergencyStop)
+    bench.devices = {**bench.devices, "button": button}
+    ending, record = run(bench, tmp_path / "run")
+    assert (ending.outcome, record.end["outcome"]) == ("interrupted", "interrupted")
+    assert f"emergency stop button {said}" in ending.reason
+    assert ends(record) == ["interrupted"]
+    assert button.looks == 8, "one look a tick, and none after the answer"
+    assert not parts(bench)[0].energised
+    assert all(row["cause"] == ending.reason for row in record.rows("safe"))
+
+
+def test_the_record_says_how_long_the_rig_took_to_be_safe_from_the_cause_on(
+    tmp_path: Path,
+) -> None:
+    bench = fake_bench()
+    arm, terminal, _ = parts(bench)
+    safe = terminal.make_safe
+
+    def slow(deadline: Deadline) -> SafeProof:
+        bench.clock.sleep_until(bench.clock.now_ns() + 7_000_000)
+        return safe(deadline)
+
+    terminal.make_safe = slow  # type: ignore[method-assign]
+    _, record = run(bench, tmp_path / "run", episodes=1)
+    assert [row["from_cause_us"] for row in record.rows("safe")] == [0, 7000, 7000]
+    row = record.rows("self-watch")[0]
+    assert row["timeout_ms"] is None, "a device without a watchdog of its own says so"
+    assert arm.calls.count("make_safe") == 1
+
+
+def test_a_device_s_own_watchdog_is_armed_and_what_it_took_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def arm_watchdog(_self: FakeArm, timeout_s: float, _deadline: Deadline) -> float:
+        asked.append(timeout_s)
+        return 0.48
+
+    monkeypatch.setattr(FakeArm, "arm_watchdog", arm_watchdog, raising=False)
+    _, record = run(fake_bench(), tmp_path / "run", episodes=1)
+    assert asked == [0.5]
+    row = record.rows("self-watch")[0]
+    assert (row["asked_ms"], row["timeout_ms"]) == (500, 480)
+
+
+def test_a_disk_that_is_full_ends_the_run_safely_with_what_was_kept_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = fake_bench()
+    written: list[str] = []
+    whole = RunWriter.append
+
+    def full(self: RunWriter, row: dict[str, object]) -> None:
+        if row["row"] == "attempt" and len(written) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.extend([str(row["row"])] if row["row"] == "attempt" else [])
+        whole(self, row)
+
+    monkeypatch.setattr(RunWriter, "append", full)
+    ending, record = run(bench, tmp_path / "run")
+    assert ending.outcome == "error"
+    assert isinstance(ending.error, HostError)
+    assert "No space left" in ending.error.message
+    assert ending.error.remedy
+    assert ends(record) == ["completed"], "the attempt that did not get on disk leaves no trace"
+    assert [path.name for path in (tmp_path / "run" / "episodes").iterdir()] == ["0001"]
+    assert all(row["safe"] for row in record.rows("safe"))
+    assert not parts(bench)[0].energised
+
+
+def test_a_row_cut_short_by_a_full_disk_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RunWriter(tmp_path / "run")
+    writer.append({"row": "run"})
+
+    def fails(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", fails)
+        with pytest.raises(OSError, match="No space"):
+            writer.append({"row": "lost"})
+    writer.append({"row": "kept"})
+    writer.close()
+    assert (tmp_path / "run" / "ledger.jsonl").read_text() == '{"row":"run"}\n{"row":"kept"}\n'
+
+
+def test_a_stepped_clock_voids_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([Clocks(0, 0, 0), Clocks(0, 0, 0), Clocks(0, 0, 3 * NS_PER_S)])
+    conditions = Conditions(next(readings), lambda: next(readings))
+    monkeypatch.setattr("hil.run.conduct.Conditions.of", lambda _clock: conditions)
+    bench = fake_bench()
+    ending, record = run(bench, tmp_path / "run")
+    assert (ending.outcome, record.end["outcome"]) == ("void", "void")
+    assert "the host's clock was set by +3 s" in ending.reason
+    assert ends(record) == ["completed"] * 2
+    assert not parts(bench)[0].energised
 
 
 def test_missing_capability_is_refused_before_anything_moves(tmp_path: Path) -> None:

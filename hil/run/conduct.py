@@ -1,0 +1,181 @@
+"""From a bench to its last proof: devices opened, every planned episode once, rig made safe.
+
+Who keeps the record is somebody else's matter (`Keeper`): the harness itself, or the parent of
+a worker process, to which the same rows and attempts are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from hil.clock import NS_PER_US
+from hil.contracts import Joints, SafeProof, SelfWatching
+from hil.errors import HilError, RigError
+from hil.plan.freeze import Plan, PlannedEpisode
+from hil.record.format import EpisodeEnd
+from hil.rig import Bench
+from hil.run.attendance import Asked, Attendance
+from hil.run.conditions import Conditions
+from hil.run.episode import Attempt, role_of, run_episode
+
+_LOAD_WITHIN_S = 15.0
+_ENABLE_WITHIN_S = 2.0
+_WATCHDOG_WITHIN_S = 1.0
+_SELF_WATCH_S = 0.5
+
+
+class Keeper(Protocol):
+    """Who writes down what happens. Errors: HilError where it cannot be kept."""
+
+    def phase(self, text: str) -> None:
+        """What is being done from now on."""
+        ...
+
+    def row(self, row: Mapping[str, Any]) -> None:
+        """One row of the ledger."""
+        ...
+
+    def begin(self, episode: PlannedEpisode) -> None:
+        """An attempt at this episode begins."""
+        ...
+
+    def attempt(self, attempt: Attempt) -> None:
+        """It has ended; this is its record."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: "complete", "interrupted", "void" or "error", and why.
+
+    `error` is what ended it, for the door to show. `cause_ns` is when the cause was there, on
+    the run's clock, or None where nobody knows.
+    """
+
+    outcome: str
+    reason: str
+    error: HilError | None = None
+    cause_ns: int | None = None
+
+
+def conduct(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance, *, opened: bool) -> Ending:
+    """Run every planned episode once. What goes wrong is an `Ending`; the bench is left as it
+    then is, for `prove_safe`.
+
+    `opened` says that the devices are open already.
+    """
+    try:
+        if not opened:
+            keeper.phase("opening devices")
+            bench.open()
+        stop.watch_buttons(bench.emergency_stops)
+        _introduce(bench, keeper)
+        ending = _episodes(plan, bench, keeper, stop)
+    except HilError as error:
+        reason = f"{type(error).__name__}: {error.message}"
+        return Ending("error", reason, error, bench.clock.now_ns())
+    return ending
+
+
+def prove_safe(bench: Bench, keeper: Keeper, cause: str, cause_ns: int | None = None) -> None:
+    """Make the bench safe, then put the proofs on the ledger. Errors: HilError from the keeper,
+    once everything is as safe as it will be."""
+    began_ns = bench.clock.now_ns() if cause_ns is None else cause_ns
+    for proof in bench.make_safe():
+        keeper.row(safe_row(proof, cause, began_ns))
+
+
+def safe_row(proof: SafeProof, cause: str, cause_ns: int) -> dict[str, Any]:
+    """Ledger row of one proof of a safe state.
+
+    `took_us` is the device's own time, `from_cause_us` counts from the cause.
+    """
+    return {
+        "row": "safe",
+        "role": proof.role,
+        "safe": proof.safe,
+        "state": proof.state,
+        "readings": dict(proof.readings),
+        "took_us": (proof.proved_ns - proof.started_ns) // NS_PER_US,
+        "from_cause_us": (proof.proved_ns - cause_ns) // NS_PER_US,
+        "cause": cause,
+    }
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """Ledger row of one attempt, without the digests of its files."""
+    episode = attempt.episode
+    return {
+        "row": "attempt",
+        "episode": episode.name,
+        "attempt": 1,
+        "scenario": episode.meta["scenario"],
+        "end": str(attempt.end),
+        "reason": attempt.reason,
+        "ticks": len(episode.ticks),
+    }
+
+
+def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> Ending:
+    loaded = ""
+    conditions = Conditions.of(bench.clock)
+    for episode in plan.episodes:
+        if stop():
+            break
+        planned = plan.scenarios[episode.scenario]
+        if planned.model.sha256 != loaded:
+            keeper.phase(f"sending {planned.model.name} to the terminal")
+            _load_model(bench, plan, episode, keeper)
+            loaded = planned.model.sha256
+            keeper.phase(planned.scenario.title)
+        keeper.begin(episode)
+        attempt = run_episode(bench, planned, episode, plan.policy, stop)
+        ended_ns = bench.clock.now_ns()
+        keeper.attempt(attempt)
+        if attempt.end is EpisodeEnd.ERROR:
+            return Ending("error", attempt.reason, RigError(attempt.reason), ended_ns)
+        broken = conditions.broken()
+        if broken:
+            stop.take(Asked(broken, void=True))
+    if stop():
+        return Ending("void" if stop.void else "interrupted", stop.cause, None, stop.at_ns)
+    return Ending("complete", "every planned episode was run")
+
+
+def _introduce(bench: Bench, keeper: Keeper) -> None:
+    """Put identities and bad findings on the ledger, then energise the joints."""
+    for role, identity in bench.identities().items():
+        row = asdict(identity) | {"detail": dict(identity.detail)}
+        keeper.row({"row": "device", "role": role, **row})
+    findings = bench.health()
+    for role, found in findings.items():
+        for finding in found:
+            if not finding.ok:
+                keeper.row({"row": "finding", "role": role, **asdict(finding)})
+    for device in bench.devices.values():
+        if isinstance(device, Joints):
+            device.enable(bench.deadline(_ENABLE_WITHIN_S))
+            keeper.row(_self_watch(device, bench))
+
+
+def _self_watch(device: Joints, bench: Bench) -> dict[str, Any]:
+    """Arm the device's own watchdog, or say on the record that it has none."""
+    row = {"row": "self-watch", "role": device.role}
+    if not isinstance(device, SelfWatching):
+        return {**row, "timeout_ms": None, "note": "the device has no watchdog of its own"}
+    has_s = device.arm_watchdog(_SELF_WATCH_S, bench.deadline(_WATCHDOG_WITHIN_S))
+    return {**row, "timeout_ms": round(has_s * 1000), "asked_ms": round(_SELF_WATCH_S * 1000)}
+
+
+def _load_model(bench: Bench, plan: Plan, episode: PlannedEpisode, keeper: Keeper) -> None:
+    """Put the scenario's network on the terminal; load time is on the record, in no claim."""
+    if plan.policy != "model":
+        return
+    image = plan.scenarios[episode.scenario].model
+    started_ns = bench.clock.now_ns()
+    terminal = bench.inference(role_of(plan.scenarios[episode.scenario], "inference"))
+    terminal.load(image, bench.deadline(_LOAD_WITHIN_S))
+    took_us = (bench.clock.now_ns() - started_ns) // NS_PER_US
+    keeper.row({"row": "model", "name": image.name, "sha256": image.sha256, "took_us": took_us})

@@ -1,0 +1,79 @@
+"""Delays put into a running twin are found where they were put; a run records what that needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil.bench.attribution import SCENARIO, clock_figures, measure, place_figures, prepare
+from hil.bench.injection import PLACES, Place, Wire, delayed_bench, delayed_rig
+from hil.catalogue import load_rig
+from hil.judge.verdict import judge
+from hil.plan.freeze import Plan, freeze, single
+from hil.record.reader import open_run
+from hil.report.html import render_html
+from hil.rig import Bench
+from hil.run.campaign import run_on_bench
+
+TICKS = 12
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Bench, Wire, Plan]]:
+    rig, path = load_rig("twin-so101")
+    rig = delayed_rig(rig)
+    with delayed_bench(rig, path) as (bench, wire):
+        bench.open()
+        plan = freeze(single(SCENARIO, 1), "0" * 64, rig, path, seed=5)
+        prepare(bench, plan)
+        yield bench, wire, plan
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.hop)
+def test_the_hop_of_a_delay_gains_it_and_no_other_does(
+    place: Place, running: tuple[Bench, Wire, Plan]
+) -> None:
+    shares = measure(place, *running, TICKS)
+    gained = shares.gained_us(20_000)
+    assert gained.pop(place.hop) >= 0.9 * 20_000
+    # against the delay, not absolutely: this host may be busy
+    assert max(map(abs, gained.values())) < 0.2 * 20_000
+    judged = [figure for figure in place_figures(place, shares) if figure.target]
+    assert [figure.unit for figure in judged] == ["us", "us"]
+
+
+def test_the_map_of_a_clock_that_is_the_host_s_own_is_inside_its_uncertainty(
+    running: tuple[Bench, Wire, Plan],
+) -> None:
+    figures = {figure.name: figure for figure in clock_figures(running[0])}
+    assert figures["clock mapping error inside the stated uncertainty"].met
+
+
+def test_a_run_records_clocks_and_wires_and_its_verdict_tells_the_hops(
+    running: tuple[Bench, Wire, Plan], tmp_path: Path
+) -> None:
+    bench, _, plan = running
+    run_on_bench(plan, bench, tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    episode = run.episode("0001")
+    clocks = [event for event in episode.events if event["event"] == "clock"]
+    assert {event["moment"] for event in clocks} == {"before", "after"}
+    assert [event["role"] for event in clocks if event["stamps_ticks"]] == ["terminal"] * 2
+    verdict = judge(run)
+    found = verdict.scenarios[0].attribution
+    assert found is not None
+    assert found.decisions > 0.5 * len(episode.ticks)
+    hops = {hop.hop: hop for hop in found.hops}
+    inside = ["wake", "read", "ask", "there", "queue", "compute", "reply", "back", "decide"]
+    assert list(hops) == [*inside, "command", "motion"]
+    assert hops["read"].wire_us == (14 + 6 * 13) * 10  # six servos at 1 Mbaud, 8N1
+    assert hops["command"].wire_us == 26 * 10
+    assert (hops["read"].p50_us or 0) >= hops["read"].wire_us, "faster than the wire"
+    terminal = next(clock for clock in found.clocks if clock.role == "terminal")
+    # both ends read one clock, so that the true offset is 0
+    assert abs(terminal.offset_us) <= terminal.unsure_us
+    served = episode.ticks[episode.ticks["flags"] == 0]
+    assert (served["answered_ns"] > served["asked_ns"]).all()
+    assert "Where the time of a decision went" in render_html(run, verdict)
