@@ -108,9 +108,10 @@ def run_loop(
         point = next_point(grid, served, clock.now_ns())
         if point.index >= points:
             return LoopEnd.DURATION
-        clock.sleep_until(grid.at(point.index))
         note = TickNote()
-        finished = _tick(job, clock, timing, log, point, grid, note)
+        clock.sleep_until(grid.at(point.index))
+        woke_ns = clock.now_ns()
+        finished = _tick(job, clock, timing, log, point, grid, note, woke_ns)
         served, late = point.index, late.after(point.skipped, note.flags)
         fault = note.fault or late_fault(late, timing.max_late_in_a_row)
         if fault is not None:
@@ -128,11 +129,11 @@ def _tick(
     point: Point,
     grid: Grid,
     note: TickNote,
+    woke_ns: int,
 ) -> bool:
     row = len(log)
     _, sense_budget_ns, _, act_budget_ns, _ = timing.budget_ns
     scheduled_ns = grid.at(point.index)
-    woke_ns = clock.now_ns()
     job.sense(row, note, Deadline(clock, woke_ns + sense_budget_ns))
     sense_ns = clock.now_ns()
     job.infer(row, note, Deadline(clock, sense_ns + timing.infer_timeout_ns))

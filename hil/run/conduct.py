@@ -19,6 +19,8 @@ from hil.rig import Bench
 from hil.run.attendance import Asked, Attendance
 from hil.run.conditions import Conditions
 from hil.run.episode import Attempt, role_of, run_episode
+from hil.run.hosttest import host_row
+from hil.run.timekeeper import Timekeeper
 
 _LOAD_WITHIN_S = 15.0
 _ENABLE_WITHIN_S = 2.0
@@ -120,6 +122,10 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
 
 def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> Ending:
     loaded = ""
+    timekeeper = Timekeeper(bench)
+    unfit = _unfit(plan, bench, timekeeper, keeper, stop)
+    if unfit:
+        return Ending("void", unfit, None, bench.clock.now_ns())
     conditions = Conditions.of(bench.clock)
     for episode in plan.episodes:
         if stop():
@@ -131,7 +137,7 @@ def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> End
             loaded = planned.model.sha256
             keeper.phase(planned.scenario.title)
         keeper.begin(episode)
-        attempt = run_episode(bench, planned, episode, plan.policy, stop)
+        attempt = run_episode(bench, planned, episode, plan.policy, stop, timekeeper)
         ended_ns = bench.clock.now_ns()
         keeper.attempt(attempt)
         if attempt.end is EpisodeEnd.ERROR:
@@ -142,6 +148,21 @@ def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> End
     if stop():
         return Ending("void" if stop.void else "interrupted", stop.cause, None, stop.at_ns)
     return Ending("complete", "every planned episode was run")
+
+
+def _unfit(
+    plan: Plan, bench: Bench, timekeeper: Timekeeper, keeper: Keeper, stop: Attendance
+) -> str:
+    """Why this host cannot time a certified run; empty when it can, or nothing is certified."""
+    if not bench.clock.virtual:
+        keeper.phase("testing whether this host can keep time")
+    row = host_row(plan, bench, timekeeper, stop)
+    if row is None:
+        return ""
+    keeper.row(row)
+    return (
+        "" if row["fit"] else "the host is not fit to time this run: " + "; ".join(row["reasons"])
+    )
 
 
 def _introduce(bench: Bench, keeper: Keeper) -> None:

@@ -25,6 +25,7 @@ from hil.run.motion import move_to
 from hil.run.overlap import OverlappedPolicy, overlapped_policy
 from hil.run.pictures import encode_png
 from hil.run.stimulus import Answerer, StimulusJob, fixed_answer, model_answer
+from hil.run.timekeeper import Timekeeper
 from hil.safety import StopRequest
 from hil.task import EmbodiedTask, StimulusTask
 from rigs.schema import Rig
@@ -48,6 +49,7 @@ class Attempt:
 class _Notes:
     """What an episode leaves besides its ticks, filled in while it runs."""
 
+    timekeeper: Timekeeper
     events: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, bytes] = field(default_factory=dict)
     log: TickLog | None = None
@@ -61,14 +63,17 @@ def run_episode(
     episode: PlannedEpisode,
     policy: PolicyName,
     stop: StopRequest,
+    timekeeper: Timekeeper | None = None,
 ) -> Attempt:
     """Run one episode to its end, whatever that is.
+
+    `timekeeper` is the one of the run, whose waiters are warm; a fresh one where none is given.
 
     An error that the device under test is to blame for ends the episode as DEVICE_FAULT, any
     other of the error tree as ERROR: both come back with everything recorded so far.
     """
     draw = planned.task.draw(planned.parameters, np.random.default_rng(episode.seed))
-    notes = _Notes()
+    notes = _Notes(timekeeper or Timekeeper(bench))
     run = _embodied if planned.task.kind == "embodied" else _stimulus
     before = {role: dict(device.counters()) for role, device in bench.devices.items()}
     stamping = _stamping(planned) if policy == "model" else None
@@ -175,7 +180,7 @@ def _embodied(
         capacity=points,
         witness_labels=tuple(sorted(first)),
     )
-    ended = _loop(job, bench, planned, notes.log, points, stop)
+    ended = _loop(job, planned, notes, notes.log, points, stop)
     if ended is LoopEnd.STOPPED:
         return ended  # whoever stopped it wants a safe rig first, and no picture
     _picture(scene, bench, notes, "01-end.png")
@@ -203,20 +208,23 @@ def _stimulus(
         rules=planned.scenario.rules,
     )
     notes.frames.update(job.frames(_STIMULUS_FRAMES))
-    return _loop(job, bench, planned, notes.log, len(stimuli), stop)
+    return _loop(job, planned, notes, notes.log, len(stimuli), stop)
 
 
 def _loop(
     job: Job,
-    bench: Bench,
     planned: PlannedScenario,
+    notes: _Notes,
     log: TickLog,
     points: int,
     stop: StopRequest,
 ) -> LoopEnd:
     timing = Timing.of(planned.scenario.loop, planned.scenario.rules)
-    with ticking(stop, longest_tick_ns(timing)):
-        return run_loop(job, bench.clock, timing, log, points, stop)
+    with (
+        notes.timekeeper.episode(notes.events, timing.period_ns) as clock,
+        ticking(stop, longest_tick_ns(timing)),
+    ):
+        return run_loop(job, clock, timing, log, points, stop)
 
 
 def longest_tick_ns(timing: Timing) -> int:

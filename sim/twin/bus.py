@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 
 from drivers.feetech.codec import (
     BROADCAST,
+    MAX_PARAMS,
     PING,
     SYNC_READ,
     SYNC_WRITE,
@@ -124,6 +125,8 @@ class ServoBus:
         if len(params) < 3:
             return []
         address, length, ids = params[0], params[1], params[2:]
+        if length > MAX_PARAMS:
+            return []  # no answer could carry it
         by_id = {servo.id: servo for servo in self._listening()}
         answers: list[Transmission] = []
         slot_ns = complete_ns

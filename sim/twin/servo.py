@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from drivers.feetech.codec import (
     ACTION,
     BROADCAST,
+    MAX_PARAMS,
     PING,
     READ,
     REG_WRITE,
@@ -143,8 +144,8 @@ class Servo:
         if packet.code == PING:
             return Packet(sender, self._error_byte, b"")
         if packet.code == READ:
-            if packet.id == BROADCAST or len(params) != 2:
-                return None
+            if packet.id == BROADCAST or len(params) != 2 or params[1] > MAX_PARAMS:
+                return None  # a broadcast, or more than an answer can carry
             return self.read(params[0], params[1])
         if not self._carry_out(packet.code, params):
             return None
