@@ -47,8 +47,8 @@ class TickFlag(IntFlag):
     NONE = 0
     LOST_INPUT = 1  # a channel the policy needs was absent in this tick's read
     STALE_INPUT = 2  # the policy acted on a last-known value
-    NO_ANSWER = 4  # the inference did not arrive by its deadline
-    REPEATED_ACTION = 8  # the last target was commanded again
+    NO_ANSWER = 4  # no decision that may be acted on: late, not a number, or too old
+    REPEATED_ACTION = 8  # no fresh decision; `reason` says what was commanded
     LIMITED_ACTION = 16  # the envelope changed the target before it was sent
     NO_COMMAND = 32  # nothing could be written to the actuators
     LATE_WAKE = 64  # these five: a stage, or the whole reaction, outran its budget
@@ -63,9 +63,9 @@ class ActionReason(IntEnum):
 
     FRESH = 0  # the policy's decision of this tick
     REPEATED = 1  # the last target again, for want of a decision
-    HELD = 2  # where the joints were last measured
+    HELD = 2  # where the joints were last measured; also where effort is over its limit
     PARKED = 3  # on the way to the scenario's park pose
-    NOTHING = 4  # the command could not be written
+    NOTHING = 4  # nothing was commanded
 
 
 class EpisodeEnd(StrEnum):
