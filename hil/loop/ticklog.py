@@ -77,34 +77,40 @@ class TickLog:
         return self._rows[: self._count].copy()
 
 
+Sample = tuple[int, FloatArray | float, IntArray | int]
+
+
 class ChannelLog:
-    """Room for `capacity` samples of one channel; rows not written stay absent."""
+    """Room for `capacity` samples of one channel; rows not written stay absent.
+
+    A tick only puts references into preallocated slots, since copying into an array costs
+    several times as much on a cold core; the arrays are made when the episode is over. An array
+    that was put must therefore never be changed afterwards: drivers and rules hand over fresh
+    ones.
+    """
 
     def __init__(self, capacity: int, labels: tuple[str, ...], unit: str) -> None:
         self.labels = labels
         self.unit = unit
-        self._value = np.full((capacity, len(labels)), np.nan)
-        self._age_ns = np.full((capacity, len(labels)), NEVER, dtype=np.int64)
-        self._stamp_ns = np.zeros(capacity, dtype=np.int64)
+        self._samples: list[Sample | None] = [None] * capacity
 
     def put(
         self, row: int, stamp_ns: int, value: FloatArray | float, age_ns: IntArray | int = 0
     ) -> None:
         """Store the sample of tick number `row` (its place in the tick log).
 
-        NaN in `value` marks what is absent; its age stays as given.
+        `value` has one item a label, or is one for all; NaN marks what is absent, whose age
+        stays as given. It is kept, not copied.
         """
-        self._stamp_ns[row] = stamp_ns
-        self._value[row] = value
-        self._age_ns[row] = age_ns
+        self._samples[row] = (stamp_ns, value, age_ns)
 
     def channel(self, ticks: int) -> Channel:
-        """The first `ticks` samples."""
-        value: NDArray[Any] = self._value[:ticks].copy()
-        return Channel(
-            value,
-            self._stamp_ns[:ticks].copy(),
-            self._age_ns[:ticks].copy(),
-            self.labels,
-            self.unit,
-        )
+        """The first `ticks` samples, as arrays of their own."""
+        shape = (ticks, len(self.labels))
+        value: NDArray[Any] = np.full(shape, np.nan)
+        age_ns = np.full(shape, NEVER, dtype=np.int64)
+        stamp_ns = np.zeros(ticks, dtype=np.int64)
+        for row, sample in enumerate(self._samples[:ticks]):
+            if sample is not None:
+                stamp_ns[row], value[row], age_ns[row] = sample
+        return Channel(value, stamp_ns, age_ns, self.labels, self.unit)
