@@ -193,7 +193,7 @@ def main(name: str, options: str, path: str) -> None:
 def command(name: str, options: Options, path: Path) -> list[str]:
     """How to start a contestant."""
     data = json.dumps(asdict(options))
-    return [sys.executable, "-m", "hil.bench.contestants", name, data, str(path)]
+    return [sys.executable, "-P", "-m", "hil.bench.contestants", name, data, str(path)]
 
 
 if __name__ == "__main__":

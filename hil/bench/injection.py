@@ -104,7 +104,7 @@ class Wire:
 
     def __init__(self, far: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "hil.bench.relay", far],
+            [sys.executable, "-P", "-m", "hil.bench.relay", far],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

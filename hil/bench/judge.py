@@ -99,7 +99,7 @@ def check_room(place: Path, needed: int) -> None:
 
 def _child(how: str, folder: Path, ticks: int) -> dict[str, Any]:
     within_s = 30 + _WITHIN_S_PER_MILLION * ticks / 1e6
-    command = [sys.executable, "-m", "hil.bench.judging", how, str(folder)]
+    command = [sys.executable, "-P", "-m", "hil.bench.judging", how, str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=within_s)
     except subprocess.TimeoutExpired as error:

@@ -37,7 +37,15 @@ def busy(cpus: Sequence[int], longest_s: float) -> Iterator[str]:
 
 @contextmanager
 def _process(cpu: int, longest_s: float) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "hil.bench.load", str(cpu), str(longest_s), str(os.getpid())]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "hil.bench.load",
+        str(cpu),
+        str(longest_s),
+        str(os.getpid()),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             yield process

@@ -24,13 +24,13 @@ KILL_S = 5.0
 
 def plant_command(config: PlantConfig) -> list[str]:
     """The plant process; imports nothing before its own start."""
-    return [sys.executable, "-m", "sim.twin.process", config.model_dump_json()]
+    return [sys.executable, "-P", "-m", "sim.twin.process", config.model_dump_json()]
 
 
 def agent_command(options: AgentOptions) -> list[str]:
     """A terminal agent, by the same door through which it runs on a terminal."""
     return [
-        *(sys.executable, "-m", "hil.cli.main", "agent", "--pty"),
+        *(sys.executable, "-P", "-m", "hil.cli.main", "agent", "--pty"),
         *("--delay-ms", repr(options.delay_ms), "--lifeline"),
     ]
 

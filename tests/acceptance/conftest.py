@@ -29,7 +29,7 @@ def hil(environment: dict[str, str]) -> Hil:
 
     def call(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "hil.cli.main", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "hil.cli.main", *map(str, arguments)],
             env=environment,
             capture_output=True,
             text=True,

@@ -43,7 +43,7 @@ def test_interruption_leaves_a_safe_arm_and_a_complete_record(
     tmp_path: Path, environment: dict[str, str], number: signal.Signals
 ) -> None:
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "hil.cli.main", "run", "care-light-switch-press"]
+    command = [sys.executable, "-P", "-m", "hil.cli.main", "run", "care-light-switch-press"]
     with subprocess.Popen(
         [*command, "-n", "500", "--out", str(folder)],
         env=environment,
@@ -78,7 +78,7 @@ def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 def test_twin_serves_ports_as_json_until_it_is_told_to_end(
     environment: dict[str, str],
 ) -> None:
-    command = [sys.executable, "-m", "hil.cli.main", "twin", "twin-so101"]
+    command = [sys.executable, "-P", "-m", "hil.cli.main", "twin", "twin-so101"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ports = json.loads(process.stdout.readline())["ports"]
@@ -96,3 +96,20 @@ def test_check_finds_every_device_in_order(hil: Hil) -> None:
     for device in result["devices"].values():
         assert device["round_trips"]["answered"] == 200
     assert result["devices"]["arm"]["identity"]["servos"] == 6
+
+
+def test_files_of_the_users_folder_are_never_taken_for_the_testbed(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    for name in ("sim", "drivers", "models", "hil", "queue"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a decoy was imported')\n")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hil.cli.main", "check", "twin-so101", "--trips", "3"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -239,7 +239,7 @@ def test_the_arm_is_safe_when_the_harness_itself_is_killed(
         )
     rig = tmp_path / "rig.toml"
     rig.write_text(head + devices)
-    command = [sys.executable, "-m", "hil.cli.main", "run", SCENARIO, "--rig", str(rig)]
+    command = [sys.executable, "-P", "-m", "hil.cli.main", "run", SCENARIO, "--rig", str(rig)]
     with subprocess.Popen(
         [*command, "-n", "500", "--out", str(tmp_path / "run")],
         env=environment,
