@@ -58,7 +58,7 @@ def test_figures_have_baselines_of_the_same_run(
 
 def as_if_run(words: Sequence[str], **_: object) -> subprocess.CompletedProcess[bytes]:
     """Samples of a contestant that is known: 100 wake-ups at 1 kHz, naive ones 10 % longer."""
-    name, path = words[3], words[-1]
+    name, path = words[words.index("-m") + 2], words[-1]
     period = 1_100_000 if name == "naive" else 1_000_000
     rows = np.arange(100)
     late = 1000 * (rows + 1)
