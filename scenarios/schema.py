@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from rigs.link import Fault
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
@@ -46,10 +49,15 @@ class _Sampled(_Table):
 
 
 class LatencyClaim(_Sampled):
-    """The `quantile` of a stage, or of the whole reaction, is at most `bound_us`."""
+    """The `quantile` of a stage, of the whole reaction, or of the data age is at most `bound_us`.
+
+    The data age is that of the oldest input behind what is commanded, when it is commanded;
+    with overlapped inference it, and not the reaction, says how old the world is that a device
+    acts on.
+    """
 
     kind: Literal["latency"] = "latency"
-    metric: Stage | Literal["reaction"] = "reaction"
+    metric: Stage | Literal["reaction", "data_age"] = "reaction"
     quantile: float = Field(ge=0.5, lt=1)
     bound_us: int = Field(gt=0)
     confidence: Confidence = 0.95
@@ -94,6 +102,17 @@ class Loop(_Table):
         "sync",
         description="overlapped: acts on the newest finished inference while the next one runs",
     )
+    pacing: Literal["periodic", "device"] = Field(
+        "periodic",
+        description="device: the read of the joints blocks until there is something new and so"
+        " sets the pace, about rate_hz; simulated devices are read at rate_hz",
+    )
+    shortest_cycle_us: int | None = Field(
+        None,
+        gt=0,
+        description="with pacing = 'device': no tick begins sooner after the one before, half a"
+        " period unless given",
+    )
     budget_us: Budget
 
     @model_validator(mode="after")
@@ -114,9 +133,36 @@ class Loop(_Table):
             )
         return self
 
+    @model_validator(mode="after")
+    def _paced(self) -> Loop:
+        if self.shortest_cycle_us is None:
+            return self
+        if self.pacing != "device":
+            raise ValueError("shortest_cycle_us goes with pacing = 'device', and only with it")
+        period_us = 1e6 / self.rate_hz
+        if self.shortest_cycle_us > period_us:
+            raise ValueError(
+                f"shortest_cycle_us = {self.shortest_cycle_us} us is longer than the period of"
+                f" {period_us:.0f} us, so that the device could never keep rate_hz ="
+                f" {self.rate_hz:g}; {period_us / 2:.0f} us would do"
+            )
+        return self
+
     @property
     def period_ns(self) -> int:
         return round(1e9 / self.rate_hz)
+
+    @property
+    def shortest_cycle_ns(self) -> int:
+        """Guard of a loop that its device paces."""
+        us = self.shortest_cycle_us
+        return self.period_ns // 2 if us is None else us * 1000
+
+    def most_ticks(self, points: int) -> int:
+        """Ticks that fit into the time of `points` periods."""
+        if self.pacing == "periodic":
+            return points
+        return -(-points * self.period_ns // self.shortest_cycle_ns)
 
 
 class Rules(_Table):
@@ -222,6 +268,20 @@ class Scenario(_Table):
     rules: Rules
     claims: list[Claim] = Field(min_length=1)
     brackets: Brackets | None = None
+    faults: list[Fault] = Field(
+        default_factory=list,
+        description="put into the link of a role, from at_s after the start of the loop on",
+    )
+
+    @model_validator(mode="after")
+    def _faults_have_a_device(self) -> Scenario:
+        for fault in self.faults:
+            if fault.role not in self.needs:
+                raise ValueError(
+                    f"a fault of kind {fault.kind!r} names role {fault.role!r}; needs has:"
+                    f" {', '.join(self.needs)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _rules_fit_the_loop(self) -> Scenario:
@@ -234,14 +294,13 @@ class Scenario(_Table):
 def _never_acts(loop: Loop, rules: Rules, joints: bool) -> str:
     """Why a combination of loop and rules could never command a decision, and what would do."""
     if not joints:
-        if loop.inference == "overlapped":
+        if loop.pacing == "device":
             return (
-                "loop.inference = 'overlapped' needs joints to act on meanwhile; a job of looking"
-                " asks one question a tick: 'sync' would do"
+                "loop.pacing = 'device' needs joints whose read sets the pace; 'periodic' would do"
             )
         if rules.then != "stop":
             return f"rules.then = {rules.then!r} needs joints; 'stop' would do"
-        return ""
+        return _overlap_never_acts(loop, rules) if loop.inference == "overlapped" else ""
     sense_ms = loop.budget_us.sense / 1000
     zero = [name for name, age in rules.max_age_of_ms.items() if age == 0]
     if rules.max_age_ms == 0 or zero:
@@ -254,7 +313,7 @@ def _never_acts(loop: Loop, rules: Rules, joints: bool) -> str:
 
 
 def _overlap_never_acts(loop: Loop, rules: Rules) -> str:
-    limit_ms = rules.max_decision_age_ms or rules.max_age_ms
+    limit_ms = rules.max_decision_age_ms or rules.max_age_ms or math.inf
     period_ms = loop.period_ns / 1e6
     if limit_ms <= period_ms:
         # asked in one tick, commanded in the next: on time is one period and one reaction

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from hil.errors import BadInput, DamagedRecord
+from hil.errors import BadInput, HilError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,7 +94,7 @@ def execute(
             ending = run_campaign(plan, folder, display, stop)
         try:
             verdict = finish(folder, key)
-        except (OSError, DamagedRecord) as error:
+        except (OSError, HilError) as error:
             # what ended the run comes first: a disk that is full spoils the report as well
             raise ending.error or error from error
     if as_json:

@@ -26,6 +26,8 @@ from hil.contracts.base import (
     SelfWatching,
 )
 from hil.contracts.bench import BenchContext, DeviceSpec, DriverFactory, Plant, TwinProcesses
+from hil.contracts.camera import Camera, Frame
+from hil.contracts.gripper import Gripper, GripperCommand, GripperLimits, GripperSample
 from hil.contracts.inference import (
     DeviceStamps,
     Inference,
@@ -33,14 +35,26 @@ from hil.contracts.inference import (
     ModelImage,
     OverlappedInference,
 )
+from hil.contracts.instruments import (
+    Force,
+    ForceSample,
+    Meter,
+    Power,
+    PowerSample,
+    PowerSetting,
+    Reading,
+    Switches,
+)
 from hil.contracts.joints import JointLimits, Joints, JointSample
+from hil.contracts.link import LinkControl, OpenLink
 from hil.contracts.scene import Scene, Testimony
-from hil.contracts.stop import EmergencyStop
+from hil.contracts.stop import EmergencyStop, TellsCause
 from hil.contracts.timing import ClockExchange, ClockSource, WireTimes, WireUse
 
 __all__ = [
     "NEVER",
     "BenchContext",
+    "Camera",
     "Capability",
     "ClockExchange",
     "ClockSource",
@@ -51,6 +65,13 @@ __all__ = [
     "EmergencyStop",
     "Finding",
     "FloatArray",
+    "Force",
+    "ForceSample",
+    "Frame",
+    "Gripper",
+    "GripperCommand",
+    "GripperLimits",
+    "GripperSample",
     "Identity",
     "Inference",
     "InferenceResult",
@@ -58,14 +79,23 @@ __all__ = [
     "JointLimits",
     "JointSample",
     "Joints",
+    "LinkControl",
+    "Meter",
     "ModelImage",
+    "OpenLink",
     "OverlappedInference",
     "Plant",
+    "Power",
+    "PowerSample",
+    "PowerSetting",
+    "Reading",
     "Rescue",
     "SafeProof",
     "Scalar",
     "Scene",
     "SelfWatching",
+    "Switches",
+    "TellsCause",
     "Testimony",
     "TwinProcesses",
     "WireTimes",

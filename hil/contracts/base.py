@@ -27,6 +27,12 @@ class Capability(StrEnum):
     INFERENCE = "inference"
     SCENE = "scene"
     EMERGENCY_STOP = "emergency-stop"
+    GRIPPER = "gripper"
+    CAMERA = "camera"
+    POWER = "power"
+    METER = "meter"
+    SWITCHES = "switches"
+    FORCE = "force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +127,19 @@ class Rescue(Protocol):
 
 
 @runtime_checkable
-class SelfWatching(Protocol):
-    """A device that makes itself safe when it hears nothing for a while."""
+class SelfWatching(Device, Protocol):
+    """A device that makes itself safe when it hears nothing for a while.
+
+    It is armed while the loop ticks, and disarmed in the pauses, when a bus is rightly silent.
+    """
 
     def arm_watchdog(self, timeout_s: float, deadline: Deadline) -> float:
         """Arm the device's own watchdog; returns the timeout it really has, in s.
 
         Errors: DeviceFault where it did not take it, LinkLost, DeadlineMissed.
         """
+        ...
+
+    def disarm_watchdog(self, deadline: Deadline) -> None:
+        """Let the device be silent for as long as it takes. Errors: as `arm_watchdog`."""
         ...

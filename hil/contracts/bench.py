@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from hil.clock import Clock
 from hil.contracts.base import Device
+from hil.contracts.link import LinkControl
 
 
 class Plant(Protocol):
@@ -22,7 +23,9 @@ class DeviceSpec:
     """What a driver factory is given: role, resolved address and parameters of the rig file.
 
     `address` is a device path or URL; empty for devices with no port (simulated ones).
-    `base` is the folder of the rig file, for relative paths in parameters.
+    `base` is the folder of the rig file, for relative paths in parameters. `link` holds what
+    the rig file asks of the device's line (`rigs.link.LinkTable`) as plain data; the driver
+    hands its spec to `drivers.transport.link.open_link`, which registers the line in `control`.
     """
 
     role: str
@@ -30,6 +33,8 @@ class DeviceSpec:
     address: str
     parameters: Mapping[str, object]
     base: Path
+    link: Mapping[str, object] = field(default_factory=dict)
+    control: LinkControl = field(default_factory=LinkControl, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

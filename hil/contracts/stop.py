@@ -20,3 +20,14 @@ class EmergencyStop(Device, Protocol):
         """Whether somebody wants the rig to stop. Answers within the deadline, about 1 ms:
         it is asked in every tick. Errors: LinkLost, DeadlineMissed; both count as pressed."""
         ...
+
+
+@runtime_checkable
+class TellsCause(Protocol):
+    """An emergency stop that says why it wants the rig to stop."""
+
+    @property
+    def cause(self) -> str:
+        """Why the last `pressed` was true, in a few words: "pressed", "silent for 62 ms"; empty
+        where it was not. No I/O."""
+        ...

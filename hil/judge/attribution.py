@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from hil.clock import NS_PER_S, NS_PER_US
 from hil.contracts import FloatArray, IntArray
 from hil.errors import DamagedRecord
-from hil.judge.hops import HOPS, Chain, decision_chain
+from hil.judge.hops import HOPS, Chain, decision_chain, round_trips
 from hil.judge.latency import nearest_ranks
-from hil.judge.model import Attribution, ClockFit, HopTiming, rounded
+from hil.judge.model import Attribution, ClockFit, ClockSet, HopTiming, rounded
 from hil.judge.motion import motion_onsets_ns
 from hil.loop.clockmap import ClockMap, fit_clock
 from hil.record.format import Episode
@@ -45,6 +45,7 @@ class _Found:
     exchanges: dict[str, list[IntArray]] = field(default_factory=dict)
     stamping: str | None = None
     wire_us: dict[str, float] = field(default_factory=dict)
+    spans: list[tuple[str, int, int]] = field(default_factory=list)  # episode, from, to in ns
     ticks: int = 0
 
 
@@ -57,11 +58,15 @@ def attribute(episodes: Iterable[Episode], count: int, rate_hz: float) -> Attrib
     found = _Found()
     for episode in episodes:
         _gather(found, episode, LOOKED_AT // max(count, 1))
-    clocks = {role: fit_clock(np.concatenate(rows)) for role, rows in found.exchanges.items()}
+    clocks = {
+        role: fit_clock(np.concatenate(rows), _witnesses(found) if role == found.stamping else None)
+        for role, rows in found.exchanges.items()
+    }
     clock = clocks.get(found.stamping) if found.stamping is not None else None
     chains = [decision_chain(one.ticks, one.sensed_ns, clock) for one in found.stretches]
     decisions = sum(len(chain.rows) for chain in chains)
-    if not decisions:
+    left_out = sum(chain.left_out for chain in chains)
+    if not decisions + left_out:
         return None
     onsets = [
         motion_onsets_ns(one.ticks["act_ns"], one.told, one.position, one.seen_ns)
@@ -73,7 +78,20 @@ def attribute(episodes: Iterable[Episode], count: int, rate_hz: float) -> Attrib
         looked_at=sum(len(one.ticks) for one in found.stretches),
         ticks=found.ticks,
         hops=tuple(_table(chains, onsets, found.wire_us, NS_PER_S / rate_hz / NS_PER_US)),
-        clocks=tuple(_clock_fit(role, one) for role, one in sorted(clocks.items()) if one),
+        clocks=tuple(
+            _clock_fit(role, one, found.spans) for role, one in sorted(clocks.items()) if one
+        ),
+        left_out=left_out,
+    )
+
+
+def _witnesses(found: _Found) -> IntArray:
+    """The decisions themselves, which went there and back as well."""
+    return np.concatenate(
+        [
+            np.empty((0, 4), np.int64),
+            *(round_trips(one.ticks, one.sensed_ns) for one in found.stretches),
+        ]
     )
 
 
@@ -108,15 +126,30 @@ def hop_timing(
     )
 
 
-def _clock_fit(role: str, clock: ClockMap) -> ClockFit:
+def _clock_fit(role: str, clock: ClockMap, spans: Sequence[tuple[str, int, int]]) -> ClockFit:
     return ClockFit(
         role,
-        offset_us=clock.offset_ns / NS_PER_US,
-        drift_ppm=float(f"{clock.drift_ppm:.6g}"),
-        drift_unsure_ppm=float(f"{clock.drift_uncertainty_ppm:.6g}"),
+        offset_us=clock.longest.offset_ns / NS_PER_US,
+        drift_ppm=float(f"{clock.longest.drift_ppm:.6g}"),
+        drift_unsure_ppm=float(f"{clock.longest.beyond_ppm:.6g}"),
         unsure_us=clock.base_ns / NS_PER_US,
         trip_us=clock.trip_ns / NS_PER_US,
         exchanges=clock.exchanges,
+        pieces=len(clock.pieces),
+        steps=tuple(
+            ClockSet(
+                after_s=round((step.first_ns - clock.first_ns) / NS_PER_S, 3),
+                until_s=round((step.last_ns - clock.first_ns) / NS_PER_S, 3),
+                size_us=step.size_ns / NS_PER_US,
+                unsure_us=step.unsure_ns / NS_PER_US,
+                episodes=tuple(
+                    name
+                    for name, begin_ns, end_ns in spans
+                    if begin_ns < step.last_ns and end_ns > step.first_ns
+                ),
+            )
+            for step in clock.steps
+        ),
     )
 
 
@@ -137,6 +170,9 @@ def _gather(found: _Found, episode: Episode, budget: int) -> None:
                 "this version of the testbed cannot judge the record; use the one that wrote it",
             ) from error
     found.ticks += len(episode.ticks)
+    if len(episode.ticks):
+        ends = (episode.ticks["scheduled_ns"][0], episode.ticks["woke_ns"][-1])
+        found.spans.append((episode.name, int(ends[0]), int(ends[1])))
     found.stretches += [_stretch(episode, target, part) for part in _parts(episode.ticks, budget)]
 
 

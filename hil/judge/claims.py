@@ -2,7 +2,8 @@
 
 A claim is PASS where its bound is shown, INCONCLUSIVE where the evidence could not have shown
 it even if all of it were good (or where some of it is missing), and FAIL otherwise: enough was
-seen, and the bound is not shown.
+seen, and the bound is not shown. It is FAIL too where the little that was seen shows the
+opposite at the claim's own confidence: twenty failures in a row need no twenty-first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hil.clock import NS_PER_S, NS_PER_US
 from hil.judge.dependence import dependence
 from hil.judge.latency import blame, deadline_ns
 from hil.judge.model import ClaimResult, Outcome, ceiled, floored
-from hil.judge.samples import UNANSWERED, EpisodeTiming
+from hil.judge.samples import UNANSWERED, BoolArray, EpisodeTiming
 from hil.judge.series import series
 from hil.judge.wording import (
     duration_text,
@@ -45,7 +46,7 @@ class Evidence:
 
     `undecided` maps names of scheduled episodes that cannot be scored to the reason why;
     `unrecorded` those of them that left no record that counts. `timings` holds the timing of
-    all others.
+    all others. `unmeasured` says why nothing can be said of time; empty where it can.
     """
 
     successes: int
@@ -55,7 +56,7 @@ class Evidence:
     timings: Sequence[EpisodeTiming]
     rate_hz: float
     budget_us: Mapping[str, int]
-    virtual: bool
+    unmeasured: str
 
     @property
     def scheduled(self) -> int:
@@ -88,11 +89,16 @@ def judge_success(claim: SuccessClaim, evidence: Evidence) -> ClaimResult:
     if all of them had succeeded.
     """
     k, n, undecided = evidence.successes, evidence.scheduled, len(evidence.undecided)
+    most = upper_bound(k + undecided, n, claim.confidence)
     bound = lower_bound(k, n, claim.confidence)
     needed = minimum_count(claim.p, claim.confidence)
     enough = successes_needed(n, claim.p, claim.confidence)
     if enough is not None and k >= enough:
         state, reason = Outcome.PASS, ""
+    elif most < claim.p:
+        state = Outcome.FAIL
+        shown = math.ceil(most * 1000) / 1000
+        reason = f"{evidence.failures} of {n} failed, which shows less than {shown:.3f}"
     elif enough is None:
         state = Outcome.INCONCLUSIVE
         reason = f"{n} episodes cannot show it: {needed} without a failure would"
@@ -127,8 +133,11 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     needed = minimum_count(claim.quantile, claim.confidence)
     stage: str | None = None
     found, note = None, ""
-    if evidence.virtual:
-        state, reason = Outcome.SKIPPED, VIRTUAL
+    if evidence.unmeasured:
+        state, reason = Outcome.SKIPPED, evidence.unmeasured
+    elif _refuted(samples > limit_ns, 1 - claim.quantile, claim.confidence):
+        state = Outcome.FAIL
+        stage, reason = _blame(claim.metric, limit_ns, evidence)
     elif bound_ns is None:
         state = Outcome.INCONCLUSIVE
         reason = f"{len(samples)} samples carry no bound of this quantile: {needed} would"
@@ -139,7 +148,7 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     else:
         state = Outcome.FAIL
         stage, reason = _blame(claim.metric, limit_ns, evidence)
-    if bound_ns is not None and not evidence.virtual:
+    if bound_ns is not None and not evidence.unmeasured:
         found = dependence(samples, claim.quantile)
         note = latency_note(claim, samples, found)
     return ClaimResult(
@@ -147,11 +156,11 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         metric=claim.metric,
         state=state,
         statement=latency_statement(claim, evidence.rate_hz),
-        shown=_shown_us(bound_ns, len(samples)) if not evidence.virtual else "not measured",
+        shown=_shown_us(bound_ns, len(samples)) if not evidence.unmeasured else "not measured",
         reason=reason,
         count=int(np.count_nonzero(samples > limit_ns)),
         total=len(samples),
-        bound=_us(bound_ns) if not evidence.virtual else None,
+        bound=_us(bound_ns) if not evidence.unmeasured else None,
         limit=float(claim.bound_us),
         unit="us",
         confidence=claim.confidence,
@@ -165,6 +174,11 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     )
 
 
+def _refuted(late: BoolArray, allowed: float, confidence: float) -> bool:
+    """Whether more than the `allowed` share are shown to be late."""
+    return lower_bound(int(np.count_nonzero(late)), len(late), confidence) > allowed
+
+
 def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
     """Upper bound of the share of grid points (or episodes or blocks of them) answered late."""
     period_ns = round(NS_PER_S / evidence.rate_hz)
@@ -176,8 +190,11 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
     counted = COUNTED[claim.sample]
     stage: str | None = None
     found, note = None, ""
-    if evidence.virtual:
-        state, reason = Outcome.SKIPPED, VIRTUAL
+    if evidence.unmeasured:
+        state, reason = Outcome.SKIPPED, evidence.unmeasured
+    elif _refuted(samples > limit_ns, claim.max_fraction, claim.confidence):
+        state = Outcome.FAIL
+        stage, reason = _blame("reaction", limit_ns, evidence)
     elif points < needed:
         state = Outcome.INCONCLUSIVE
         reason = f"{points} {counted} cannot show it: {needed} without a miss would"
@@ -188,7 +205,7 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
     else:
         state = Outcome.FAIL
         stage, reason = _blame("reaction", limit_ns, evidence)
-    if points >= needed and not evidence.virtual:
+    if points >= needed and not evidence.unmeasured:
         found = dependence(samples, 1 - claim.max_fraction)
         note = misses_note(claim, late, points, found)
     return ClaimResult(
@@ -197,12 +214,12 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
         state=state,
         statement=misses_statement(claim, limit_ns, evidence.rate_hz),
         shown="not measured"
-        if evidence.virtual
+        if evidence.unmeasured
         else f"at most {math.ceil(bound * 1e4) / 100:.2f} % ({late} of {points})",
         reason=reason,
         count=late,
         total=points,
-        bound=None if evidence.virtual else ceiled(bound),
+        bound=None if evidence.unmeasured else ceiled(bound),
         limit=claim.max_fraction,
         unit="",
         confidence=claim.confidence,
@@ -216,6 +233,8 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
 
 
 def _blame(metric: str, limit_ns: int, evidence: Evidence) -> tuple[str | None, str]:
+    if metric == "data_age":
+        return None, "what was commanded rested on older input"
     if metric != "reaction":
         return metric, f"stage {metric} is to blame: the claim is on it alone"
     culprit = blame(evidence.timings, limit_ns, evidence.budget_us)

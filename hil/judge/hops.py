@@ -23,6 +23,12 @@ Stamps of the terminal are of its own clock and are placed by `hil.loop.clockmap
 `terminal` for all it does, and without the host's stamps of question and answer all between
 `read` and `command` is one hop `infer`. Where the inference ran beside the loop, the host stamps
 an answer when a tick takes it off the line, so that waiting for that tick is part of `back`.
+
+Decisions during which the terminal's clock was set, or may have been, are left out and counted:
+no uncertainty would say anything of their hops. So are those that contradict the map, whose
+question would have arrived before its input was there, or whose answer before it was given, by
+more than the stated uncertainty. (That a question was written is stamped afterwards, so that it
+may well have arrived by then.)
 """
 
 from __future__ import annotations
@@ -51,12 +57,14 @@ class Chain:
 
     `rows` are the places of the commanding ticks in it, shape (n,); each of `hops` holds
     durations in ns, shape (n,), by name. `there` and `back` are off by at most `unsure_ns`,
-    by the clock mapping, and may be negative by as much.
+    by the clock mapping, and may be negative by as much. `left_out` decisions have no place on
+    the host's clock.
     """
 
     rows: NDArray[np.intp]
     hops: Mapping[str, IntArray]
     unsure_ns: int
+    left_out: int = 0
 
 
 def decision_chain(ticks: NDArray[np.void], sensed_ns: IntArray, clock: ClockMap | None) -> Chain:
@@ -75,9 +83,11 @@ def decision_chain(ticks: NDArray[np.void], sensed_ns: IntArray, clock: ClockMap
     if not asked.any():
         return _undivided(ticks, sensed_ns, np.flatnonzero(fresh))
     stamped = asked & (ticks["device_received_ns"] >= 0) & (ticks["device_sent_ns"] >= 0)
-    rows = np.flatnonzero(stamped if stamped.any() else asked)
-    here = ticks[rows]
-    source = np.searchsorted(ticks["woke_ns"], here["asked_ns"], side="right") - 1
+    rows, left_out = np.flatnonzero(stamped if stamped.any() else asked), 0
+    if stamped.any() and clock is not None:
+        placed = _placed(_round_trips(ticks, sensed_ns, rows), clock)
+        rows, left_out = rows[placed], int((~placed).sum())
+    here, source = ticks[rows], _sources(ticks, rows)
     middle, unsure_ns = _terminal(here, clock) if stamped.any() else (_whole(here), 0)
     hops = {
         **_sensing(ticks, sensed_ns, source),
@@ -86,7 +96,7 @@ def decision_chain(ticks: NDArray[np.void], sensed_ns: IntArray, clock: ClockMap
         "decide": here["infer_ns"] - here["answered_ns"],
         "command": here["act_ns"] - here["infer_ns"],
     }
-    return Chain(rows, hops, unsure_ns)
+    return Chain(rows, hops, unsure_ns, left_out)
 
 
 def _undivided(ticks: NDArray[np.void], sensed_ns: IntArray, rows: NDArray[np.intp]) -> Chain:
@@ -110,6 +120,40 @@ def _whole(here: NDArray[np.void]) -> dict[str, IntArray]:
     return {"terminal": here["answered_ns"] - here["asked_ns"]}
 
 
+def round_trips(ticks: NDArray[np.void], sensed_ns: IntArray) -> IntArray:
+    """The decisions of consecutive ticks as round trips, (n, 4), ns: input with the host,
+    question with the terminal, answer about to be sent, answer with the host. The middle two are
+    on the terminal's clock. Arguments as for `decision_chain`."""
+    if not len(ticks):
+        return np.empty((0, 4), np.int64)
+    stamped = (ticks["device_received_ns"] >= 0) & (ticks["device_sent_ns"] >= 0)
+    stamped &= (ticks["asked_ns"] >= ticks["woke_ns"][0]) & (ticks["answered_ns"] >= 0)
+    return _round_trips(ticks, sensed_ns, np.flatnonzero(stamped))
+
+
+def _round_trips(ticks: NDArray[np.void], sensed_ns: IntArray, rows: NDArray[np.intp]) -> IntArray:
+    here = ticks[rows]
+    begun_ns = sensed_ns[_sources(ticks, rows)]
+    return np.column_stack(
+        [begun_ns, here["device_received_ns"], here["device_sent_ns"], here["answered_ns"]]
+    )
+
+
+def _sources(ticks: NDArray[np.void], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """In which tick the question behind each of `rows` was asked."""
+    return np.searchsorted(ticks["woke_ns"], ticks["asked_ns"][rows], side="right") - 1
+
+
+def _placed(trips: IntArray, clock: ClockMap) -> NDArray[np.bool_]:
+    """Which round trips the map can place on the host's clock."""
+    begun_ns, received_ns, sent_ns, answered_ns = trips.T
+    unsure_ns = clock.uncertainty_ns(begun_ns)
+    early = clock.to_host_ns(received_ns, begun_ns) - begun_ns < -unsure_ns
+    late = answered_ns - clock.to_host_ns(sent_ns, answered_ns) < -unsure_ns
+    placed: NDArray[np.bool_] = clock.settled(begun_ns, answered_ns) & ~early & ~late
+    return placed
+
+
 def _terminal(here: NDArray[np.void], clock: ClockMap | None) -> tuple[dict[str, IntArray], int]:
     received_ns = here["device_received_ns"]
     inside = {
@@ -120,7 +164,6 @@ def _terminal(here: NDArray[np.void], clock: ClockMap | None) -> tuple[dict[str,
     outside_ns = here["answered_ns"] - here["asked_ns"] - (here["device_sent_ns"] - received_ns)
     if clock is None:
         return {"there-and-back": outside_ns, **inside}, 0
-    arrived_ns = clock.to_host_ns(received_ns)
-    there_ns = arrived_ns - here["asked_ns"]
-    unsure_ns = int(clock.uncertainty_ns(arrived_ns).max())
+    there_ns = clock.to_host_ns(received_ns, here["asked_ns"]) - here["asked_ns"]
+    unsure_ns = int(clock.uncertainty_ns(here["asked_ns"]).max(initial=0))
     return {"there": there_ns, **inside, "back": outside_ns - there_ns}, unsure_ns

@@ -42,9 +42,30 @@ class PlannedProfile(_Part):
     decision: str
 
 
+class PlannedFault(_Part):
+    """A fault that was to be put into a link; of a rig file, it is that of its device."""
+
+    role: str | None = None
+    kind: str
+
+
+class PlannedLink(_Part):
+    faults: list[PlannedFault] = Field(default_factory=list)
+
+
+class PlannedDevice(_Part):
+    role: str
+    link: PlannedLink | None = None
+
+
+class RigContent(_Part):
+    devices: list[PlannedDevice] = Field(default_factory=list)
+
+
 class PlannedRig(_Part):
     title: str
     kind: Literal["sim", "twin", "real"]
+    content: RigContent = Field(default_factory=RigContent)
 
 
 class PlannedLoop(_Part):
@@ -71,6 +92,8 @@ class PlannedScenario(_Part):
     claims: list[Claim]
     brackets: Brackets | None = None
     not_said: list[str] = Field(default_factory=list)
+    faults: list[PlannedFault] = Field(default_factory=list)
+    untimed: str = ""
 
 
 class PlannedEpisode(_Part):

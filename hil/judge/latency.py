@@ -10,8 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from hil.clock import NS_PER_S, NS_PER_US
+from hil.contracts import NEVER
 from hil.judge.model import StageTiming, Timing, WorstSecond
-from hil.judge.samples import REACTION, UNANSWERED, BoolArray, EpisodeTiming, IntArray, pooled
+from hil.judge.samples import (
+    DATA_AGE,
+    REACTION,
+    UNANSWERED,
+    BoolArray,
+    EpisodeTiming,
+    IntArray,
+    pooled,
+)
 from hil.judge.wording import duration_text
 from hil.record.format import STAGES
 
@@ -92,7 +101,15 @@ def timing(
         worst_second=worst,
         startup_ticks=startup_ticks,
         startup=_startup(episodes, limit_ns) if startup_ticks else None,
+        data_age=_data_age(episodes),
     )
+
+
+def _data_age(episodes: Sequence[EpisodeTiming]) -> StageTiming | None:
+    """How old the input was behind what was commanded; None where none of it was recorded."""
+    if not any(episode.age.max(initial=NEVER) >= 0 for episode in episodes):
+        return None
+    return stage_timing(DATA_AGE, pooled(episodes, DATA_AGE), None)
 
 
 def _misses(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil.judge.inputs import Plan, PlannedScenario
+from hil.judge.inputs import Plan, PlannedFault, PlannedScenario
 from hil.judge.model import Outcome, ScenarioVerdict
 
 
@@ -13,6 +13,7 @@ def not_said(plan: Plan, virtual: bool, verdicts: Sequence[ScenarioVerdict]) -> 
     return (
         *_always(),
         *_of_rig(plan.rig.kind, virtual),
+        *_of_links(plan),
         *_of_policy(plan.policy),
         *_of_evidence(verdicts),
         *_of_scenarios(plan.scenarios),
@@ -49,6 +50,32 @@ def _of_rig(kind: str, virtual: bool) -> list[str]:
             " of latency."
         )
     return sentences
+
+
+def _of_links(plan: Plan) -> list[str]:
+    """Nobody should take a fault that was put in for one of the device, or the other way."""
+    sentences = [
+        f"{one.id}: faults were put into the link of {_faulty(one.faults)} on purpose, as the"
+        " scenario wants it; the result is that of a device on such a link."
+        for one in plan.scenarios
+        if one.faults
+    ]
+    sentences += [
+        f"The rig file puts faults ({_kinds(device.link.faults)}) into the link of {device.role}."
+        for device in plan.rig.content.devices
+        if device.link is not None and device.link.faults
+    ]
+    untimed = dict.fromkeys(one.untimed for one in plan.scenarios if one.untimed)
+    return sentences + [f"Nothing is said of latency: {why}." for why in untimed]
+
+
+def _faulty(faults: Sequence[PlannedFault]) -> str:
+    roles = dict.fromkeys(fault.role or "" for fault in faults)
+    return ", ".join(f"{role} ({_kinds([f for f in faults if f.role == role])})" for role in roles)
+
+
+def _kinds(faults: Sequence[PlannedFault]) -> str:
+    return ", ".join(dict.fromkeys(fault.kind for fault in faults))
 
 
 def _of_policy(policy: str) -> list[str]:

@@ -141,7 +141,8 @@ class Timing:
     `measured` is false on a virtual clock, where durations are declared. A miss is a grid
     point whose reaction took longer than `deadline_us`, skipped points included. The first
     `startup_ticks` grid points of each episode are in nothing but `startup`, the distribution
-    of their reactions against the deadline, and in `flags`.
+    of their reactions against the deadline, and in `flags`. `data_age` is the age of the oldest
+    input behind what was commanded, at each grid point; None where no tick told one.
     """
 
     measured: bool
@@ -158,6 +159,7 @@ class Timing:
     worst_second: WorstSecond | None = None
     startup_ticks: int = 0
     startup: StageTiming | None = None
+    data_age: StageTiming | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,27 @@ class HopTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSet:
+    """A device's clock was set forward by `size_us` (back, below 0), give or take `unsure_us`,
+    between `after_s` and `until_s` from the scenario's first exchange on; `episodes` were under
+    way then."""
+
+    after_s: float
+    until_s: float
+    size_us: float
+    unsure_us: float
+    episodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClockFit:
-    """A device's clock against the host's, over the scenario: `offset_us` in its middle, off by
-    at most `unsure_us`; `trip_us` is the longest round trip that the map rests on."""
+    """A device's clock against the host's, over the scenario.
+
+    `offset_us` (in its middle) and `drift_ppm` are of one line through it, or through the longest
+    time in which the clock was not set. The map is off by at most `unsure_us`, except where the
+    clock was set, as `steps` say. It is in `pieces`, one line each: more than one for every time
+    between two steps where the clock wanders. `trip_us` is the longest round trip it rests on.
+    """
 
     role: str
     offset_us: float
@@ -190,17 +210,24 @@ class ClockFit:
     unsure_us: float
     trip_us: float
     exchanges: int
+    pieces: int = 1
+    steps: tuple[ClockSet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Where the time of `decisions` went, found in `looked_at` of the scenario's `ticks`."""
+    """Where the time of `decisions` went, found in `looked_at` of the scenario's `ticks`.
+
+    `left_out` more are in no hop: the clock of the terminal was set about then, or their stamps
+    contradict its map.
+    """
 
     decisions: int
     looked_at: int
     ticks: int
     hops: tuple[HopTiming, ...]
     clocks: tuple[ClockFit, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ UNANSWERED = int(np.iinfo(np.int64).max)
 """Sample of something that never came: later than any bound."""
 
 REACTION = "reaction"
+DATA_AGE = "data_age"
 NO_REACTION = TickFlag.NO_ANSWER | TickFlag.REPEATED_ACTION | TickFlag.NO_COMMAND
 _DEVICE = ("compute", "transport")
 
@@ -40,7 +41,10 @@ class EpisodeTiming:
     declared start-up, ns. `device` holds durations on and around the device, one a tick that
     carries its stamps. `flags` counts flags by name over all ticks, start-up included;
     `woke_span_ns` is the time from the first wake-up to the last. `cut_short` is true where the
-    device gave up before the episode's end.
+    device gave up before the episode's end. `age` holds the data age at each tick's command,
+    shape (ticks,), ns, negative where no input was behind it; `carried` that of the command
+    before, still in force at the tick's own instant, for the ticks that passed over points, in
+    their order.
     """
 
     name: str
@@ -54,6 +58,8 @@ class EpisodeTiming:
     flags: Mapping[str, int]
     woke_span_ns: int
     cut_short: bool
+    age: IntArray
+    carried: NDArray[np.int64]
 
     @property
     def ticks(self) -> int:
@@ -85,10 +91,34 @@ class EpisodeTiming:
         served[self.no_reaction] = UNANSWERED
         return _on_the_grid(served, self.skipped, self.period_ns)
 
+    @property
+    def data_age(self) -> IntArray:
+        """Age of the oldest input behind what is commanded, ns, one sample a grid point in the
+        order of the grid, shape (points,); `UNANSWERED` where no input was behind it.
+
+        At a point that the loop skipped the command before is still in force: its age counts up
+        to the end of that point's period.
+        """
+        passing = self.skipped > 0
+        ages = self.age.astype(np.int64)
+        ages[ages < 0] = UNANSWERED
+        if not passing.any():
+            return ages
+        carried = np.full(self.ticks, UNANSWERED, dtype=np.int64)
+        carried[passing] = self.carried
+        row, behind = _behind(self.skipped)
+        held = carried[row]
+        known = (behind > 0) & (held != UNANSWERED)
+        held[known] -= self.period_ns * (behind[known] - 1)
+        return np.where(behind > 0, held, ages[row])
+
     def samples(self, metric: str) -> IntArray:
-        """Samples of a stage or of the reaction, ns; `UNANSWERED` where no answer came."""
+        """Samples of a stage, of the reaction or of the data age, ns; `UNANSWERED` where no
+        answer came."""
         if metric == REACTION:
             return self.reaction
+        if metric == DATA_AGE:
+            return self.data_age
         duration = self.stages[metric]
         if metric != "infer" or not self.no_answer.any():
             return duration
@@ -101,13 +131,19 @@ def _on_the_grid(served: NDArray[np.int64], skipped: IntArray, period_ns: int) -
     """Reactions of ticks spread over the points that each of them served."""
     if not skipped.any():
         return served
-    last = np.cumsum(skipped + 1, dtype=np.int64) - 1
-    row = np.repeat(np.arange(len(served)), skipped + 1)
+    row, behind = _behind(skipped)
     reaction = served[row]
-    behind = last[row] - np.arange(len(row))
     answered = reaction != UNANSWERED
     reaction[answered] += period_ns * behind[answered]
     return reaction
+
+
+def _behind(skipped: IntArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The tick that served each grid point, and how many points before that tick's own it lies,
+    both of shape (points,)."""
+    last = np.cumsum(skipped + 1, dtype=np.int64) - 1
+    row = np.repeat(np.arange(len(skipped), dtype=np.int64), skipped + 1)
+    return row, last[row] - np.arange(len(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +156,7 @@ class _Part:
     flags: NDArray[np.uint32]
     stamped: BoolArray
     device: Mapping[str, IntArray]
+    age: IntArray
 
 
 def episode_timing(
@@ -154,6 +191,8 @@ def episode_timing(
         flags=_flag_counts(flags),
         woke_span_ns=int(woke_ns[-1] - woke_ns[0]) if len(woke_ns) else 0,
         cut_short=cut_short,
+        age=np.concatenate([part.age for part in parts]),
+        carried=_carried(ticks, np.flatnonzero(skipped)),
     )
     if not startup_ticks:
         return whole
@@ -180,7 +219,17 @@ def _part(block: NDArray[np.void]) -> _Part:
         flags=flags,
         stamped=stamped,
         device=_device_durations(block, durations["infer"], stamped),
+        age=_narrow(block["data_age_ns"].astype(np.int64)),
     )
+
+
+def _carried(ticks: NDArray[np.void], rows: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Data age, at the instant for which tick `rows` were scheduled, of the command before."""
+    before = ticks[np.maximum(rows - 1, 0)]
+    age = before["data_age_ns"].astype(np.int64)
+    waited = ticks[rows]["scheduled_ns"] - before["act_ns"]
+    known = (rows > 0) & (age >= 0)
+    return np.where(known, age + waited, UNANSWERED)
 
 
 def _device_durations(
@@ -214,6 +263,8 @@ def _after_startup(
         no_answer=whole.no_answer[first:],
         no_reaction=whole.no_reaction[first:],
         startup=whole.reaction[:startup],
+        age=whole.age[first:],
+        carried=whole.carried[np.count_nonzero(whole.skipped[: first + (not passed)]) :],
         device={name: ns[stamped:] for name, ns in whole.device.items()},
     )
 
@@ -253,17 +304,17 @@ def each(episodes: Sequence[EpisodeTiming], metric: str) -> Iterator[IntArray]:
 
 def pooled(episodes: Sequence[EpisodeTiming], metric: str) -> IntArray:
     """Samples of all episodes in one array of its own, ns."""
-    if metric == REACTION:
-        return _pooled_reaction(episodes)
+    if metric in (REACTION, DATA_AGE):
+        return _pooled_on_the_grid(episodes, metric)
     parts = list(each(episodes, metric))
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def _pooled_reaction(episodes: Sequence[EpisodeTiming]) -> NDArray[np.int64]:
-    """Filled in place: reactions are computed, and two copies of all of them are too many."""
+def _pooled_on_the_grid(episodes: Sequence[EpisodeTiming], metric: str) -> NDArray[np.int64]:
+    """Filled in place: these samples are computed, and two copies of all are too many."""
     pool = np.empty(sum(episode.points for episode in episodes), dtype=np.int64)
     start = 0
-    for reaction in each(episodes, REACTION):
-        pool[start : start + len(reaction)] = reaction
-        start += len(reaction)
+    for samples in each(episodes, metric):
+        pool[start : start + len(samples)] = samples
+        start += len(samples)
     return pool

@@ -20,7 +20,9 @@ def duration_text(duration_us: float) -> str:
 def latency_statement(claim: LatencyClaim, rate_hz: float) -> str:
     """What a claim on a quantile says, the block maximum with what it implies for ticks."""
     name = f"p{100 * claim.quantile:g}"
-    whole = "reaction time" if claim.metric == "reaction" else f"stage {claim.metric}"
+    whole = {"reaction": "reaction time", "data_age": "data age"}.get(
+        claim.metric, f"stage {claim.metric}"
+    )
     most = f"at most {duration_text(claim.bound_us)}"
     if claim.sample == "tick":
         return f"{name} of {whole} {most}"

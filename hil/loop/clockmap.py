@@ -9,80 +9,128 @@ is o less the way back, so that o lies between the two:
 That bound needs no assumption on how the trip divides into its two ways; that the two ways are
 equal cannot be known, and is not assumed. Source: D. L. Mills, RFC 5905, section 8.
 
-Of each window of time only the shortest trip is kept (minimum-delay filter), and of these only
-windows with a trip near the shortest of all. A line through them, by the median of the slopes
-between all pairs (Theil and Sen), is the map. What is assumed: the device's clock runs at one
-rate over the time looked at. Then the line is off by at most half the longest kept trip plus
-the largest residual at every kept point, and so everywhere between the first and the last of
-them; beyond, that bound grows as the drift may be wrong.
+Of each window of time only the shortest trip is kept (minimum-delay filter). Where the clock was
+set between two of these, the map is in two stretches with a step between (`hil.loop.clocksteps`).
+Over a stretch the map is one line, or pieces from trip to trip, whichever states the smaller
+largest error (`hil.loop.clockpieces`): a steady clock gives the line, one that wanders the pieces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.clock import NS_PER_S
-from hil.contracts import ClockExchange, IntArray
+from hil.contracts import ClockExchange, FloatArray, IntArray
+from hil.loop.clockpieces import Piece, Stretch, fit_stretch
+from hil.loop.clocksteps import find_steps
+from hil.loop.clocktrips import DRIFT_LIMIT_PPM, PPM, Trips, merged, roamed_ns, split
+
+__all__ = ["DRIFT_LIMIT_PPM", "ClockMap", "ClockStep", "as_array", "fit_clock"]
 
 WINDOW_NS = NS_PER_S
 """Of the exchanges that begin within one window, the one with the shortest trip counts."""
 
-NEAR = 2.0
-"""A window whose shortest trip is more than so many times the shortest of all is left out."""
-
-DRIFT_LIMIT_PPM = 200.0
-"""Drift that a clock may have where the exchanges span too short a time to say: quartz is
-specified to 100 ppm at most, and there are two of them."""
-
 _MOST_POINTS = 512  # the fit looks at all pairs
-_PPM = 1e6
+_MOST_NS = 1 << 62  # stamps beyond are none: differences would not fit
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The device's clock was set forward by `size_ns` (or back, below 0), give or take
+    `unsure_ns`, some time between `first_ns` and `last_ns` on the host's."""
+
+    first_ns: int
+    last_ns: int
+    size_ns: int
+    unsure_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class ClockMap:
-    """How a device's clock stands against the host's, both in ns.
+    """How a device's clock stands against the host's.
 
-    At host time t the device's clock shows t + `offset_ns` + drift * (t - `reference_ns`).
-    The offset is off by at most `base_ns` between `first_ns` and `last_ns` (host time), and by
-    `drift_uncertainty_ppm` of the distance more outside. `trip_ns` is the longest of the
-    round trips kept, `residual_ns` the largest distance of one of them from the line;
-    `kept` of `exchanges` made the map.
+    `pieces` follow each other in time, and hold where exactly; between two of them the clock
+    was set, where `steps` say so. `longest` is the one line through the longest stretch without
+    a step: offset and drift to be told in few words. `trip_ns` is the longest of the round trips
+    that the map rests on, `kept` of `exchanges`.
     """
 
-    reference_ns: int
-    offset_ns: int
-    drift_ppm: float
-    drift_uncertainty_ppm: float
+    pieces: tuple[Piece, ...]
+    steps: tuple[ClockStep, ...]
+    longest: Piece
     trip_ns: int
-    residual_ns: int
-    first_ns: int
-    last_ns: int
     kept: int
     exchanges: int
 
     @property
-    def base_ns(self) -> int:
-        """Largest error of the offset within the time of the exchanges."""
-        return -(-self.trip_ns // 2) + self.residual_ns
+    def first_ns(self) -> int:
+        """Host time of the first exchange kept."""
+        return self.pieces[0].first_ns
 
-    def to_host_ns(self, device_ns: IntArray) -> IntArray:
-        """Host time of device stamps of any shape."""
-        drift = self.drift_ppm / _PPM
-        since = device_ns - (self.reference_ns + self.offset_ns)
-        # only the small part goes through floats: stamps need all of their 63 bits
-        gained: IntArray = np.rint(since * (drift / (1 + drift))).astype(np.int64)
-        return since - gained + self.reference_ns
+    @property
+    def last_ns(self) -> int:
+        """Host time of the last exchange kept."""
+        return self.pieces[-1].last_ns
+
+    @property
+    def base_ns(self) -> int:
+        """Largest error of the offset within the time of the exchanges, steps left out."""
+        return max(piece.unsure_ns for piece in self.pieces)
+
+    def to_host_ns(self, device_ns: IntArray, about_ns: IntArray | None = None) -> IntArray:
+        """Host time of device stamps of any shape.
+
+        `about_ns` is a host time near each: a clock that was set back shows the same time twice,
+        and only this tells which is meant. It may be left out where there is no step.
+        """
+        if about_ns is None:
+            whole = self.longest
+            about_ns = _to_host(device_ns, whole.reference_ns, whole.offset_ns, whole.drift_ppm)
+        place = self._place(about_ns)
+        reference, offset = self._ints("reference_ns")[place], self._ints("offset_ns")[place]
+        return _to_host(device_ns, reference, offset, self._floats("drift_ppm")[place])
 
     def uncertainty_ns(self, host_ns: IntArray) -> IntArray:
-        """Largest error of `to_host_ns` at host times of any shape."""
-        outside = np.maximum(np.maximum(self.first_ns - host_ns, host_ns - self.last_ns), 0)
-        grown: IntArray = np.ceil(outside * (self.drift_uncertainty_ppm / _PPM)).astype(np.int64)
-        return grown + self.base_ns
+        """Largest error of `to_host_ns` at host times of any shape; where the clock was set, it
+        contains the step."""
+        place = self._place(host_ns)
+        first, last = self._ints("first_ns")[place], self._ints("last_ns")[place]
+        outside = np.maximum(np.maximum(first - host_ns, host_ns - last), 0)
+        grown = outside * (self._floats("beyond_ppm")[place] / PPM)
+        grown += roamed_ns(outside, self._floats("wander_ppm")[place])
+        # a stamp from the other side of a step is also scaled by the wrong rate
+        rate = 1 + (np.abs(self._floats("drift_ppm")[place]) + DRIFT_LIMIT_PPM) / PPM
+        for step in self.steps:
+            beside = (host_ns > step.first_ns) & (host_ns < step.last_ns)
+            grown += beside * rate * (abs(step.size_ns) + step.unsure_ns)
+        total: IntArray = np.ceil(grown).astype(np.int64) + self._ints("unsure_ns")[place]
+        return total
+
+    def settled(self, begin_ns: IntArray, end_ns: IntArray) -> NDArray[np.bool_]:
+        """Whether the clock was surely not set from `begin_ns` to `end_ns`, host times of equal
+        shape, so that stamps taken meanwhile have one meaning."""
+        sure = np.ones(np.shape(begin_ns), dtype=np.bool_)
+        for step in self.steps:
+            sure &= (end_ns <= step.first_ns) | (begin_ns >= step.last_ns)
+        return sure
+
+    def _place(self, host_ns: IntArray) -> NDArray[np.intp]:
+        """Which piece a host time belongs to; within a step, the nearer."""
+        edges, first = self._ints("last_ns")[:-1], self._ints("first_ns")[1:]
+        # pieces touch but where there is a step
+        edges[edges != first] = [(step.first_ns + step.last_ns) // 2 for step in self.steps]
+        return np.searchsorted(edges, host_ns, side="right")
+
+    def _ints(self, name: str) -> IntArray:
+        return np.array([getattr(piece, name) for piece in self.pieces], dtype=np.int64)
+
+    def _floats(self, name: str) -> FloatArray:
+        return np.array([getattr(piece, name) for piece in self.pieces], dtype=np.float64)
 
 
 def as_array(exchanges: Iterable[ClockExchange]) -> IntArray:
@@ -91,68 +139,84 @@ def as_array(exchanges: Iterable[ClockExchange]) -> IntArray:
     return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 4)
 
 
-def fit_clock(exchanges: IntArray, window_ns: int = WINDOW_NS) -> ClockMap | None:
+def fit_clock(
+    exchanges: IntArray, witnesses: IntArray | None = None, window_ns: int = WINDOW_NS
+) -> ClockMap | None:
     """The map that `exchanges` give, shape (n, 4): host sent, device received, device sent,
     host received, in ns and in any order.
 
-    None without a usable exchange; one that took no time or less is not usable, since one of
-    the clocks was set meanwhile. Errors: ValueError for another shape.
+    `witnesses`, of the same form, are round trips that were made for another purpose: they bound
+    the offset as well, so that they show a step or contradict a line, but their two ways may
+    differ by much, so that no line is put through them. None without a usable exchange; one that
+    took no time or less is not usable, since one of the clocks was set meanwhile. Errors:
+    ValueError for another shape.
     """
-    if exchanges.ndim != 2 or exchanges.shape[1] != 4:
-        raise ValueError(f"exchanges have shape {exchanges.shape}, not (n, 4)")
-    sent, device_received, device_sent, received = exchanges[np.argsort(exchanges[:, 0])].T
-    trip = (received - sent) - (device_sent - device_received)
-    usable = (trip > 0) & (device_sent >= device_received)
-    if not usable.any():
+    trips = _trips(exchanges, True, window_ns)
+    if not len(trips):
         return None
-    middle = (sent + (received - sent) // 2)[usable]
-    twice = ((device_received - sent) + (device_sent - received))[usable]
-    kept = _shortest(middle, trip[usable], window_ns)
-    return _line(middle[kept], twice[kept], trip[usable][kept], len(exchanges))
-
-
-def _shortest(middle: IntArray, trip: IntArray, window_ns: int) -> NDArray[np.intp]:
-    """Indices of the shortest trip of each window that is near the shortest of all.
-
-    Windows grow where there would be too many for a fit over all pairs.
-    """
-    span = int(middle[-1] - middle[0])
-    window = (middle - middle[0]) // max(window_ns, span // _MOST_POINTS + 1)
-    order = np.lexsort((trip, window))
-    first = np.unique(window[order], return_index=True)[1]
-    best = order[first]
-    return np.sort(best[trip[best] <= NEAR * trip[best].min()])
-
-
-def _line(middle: IntArray, twice: IntArray, trip: IntArray, exchanges: int) -> ClockMap:
-    reference, start = int(middle[len(middle) // 2]), int(twice[0]) // 2
-    at_s = (middle - reference) / NS_PER_S
-    offset = (twice - 2 * start) / 2  # ns above `start`, small enough for floats
-    half_ns, span_ns = float(trip.max()) / 2, int(middle[-1] - middle[0])
-    slope, level = _theil_sen(at_s, offset)
-    residual_ns = float(np.abs(offset - level - slope * at_s).max())
-    unsure_ppm = 2 * (half_ns + residual_ns) / span_ns * _PPM if span_ns else np.inf
-    if unsure_ppm > DRIFT_LIMIT_PPM:  # too short a time: the slope would be noise
-        slope, level, unsure_ppm = 0.0, float(np.median(offset)), DRIFT_LIMIT_PPM
-        residual_ns = float(np.abs(offset - level).max())
+    if witnesses is not None:
+        trips = merged(trips, _trips(witnesses, False, window_ns))
+    gaps = find_steps(trips)
+    stretches = [fit_stretch(part) for part in split(trips, gaps)]
+    longest = max(stretches, key=lambda one: one.line.last_ns - one.line.first_ns)
     return ClockMap(
-        reference_ns=reference,
-        offset_ns=start + round(level),
-        drift_ppm=slope / NS_PER_S * _PPM,
-        drift_uncertainty_ppm=unsure_ppm,
-        trip_ns=int(trip.max()),
-        residual_ns=int(np.ceil(residual_ns)) + 1,  # the offset above is rounded
-        first_ns=int(middle[0]),
-        last_ns=int(middle[-1]),
-        kept=len(middle),
-        exchanges=exchanges,
+        pieces=tuple(piece for one in stretches for piece in one.pieces),
+        steps=tuple(_step(gap, *pair) for gap, pair in zip(gaps, pairwise(stretches), strict=True)),
+        longest=longest.line,
+        trip_ns=max(one.trip_ns for one in stretches),
+        kept=sum(one.kept for one in stretches),
+        exchanges=len(exchanges),
     )
 
 
-def _theil_sen(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and value at 0 of a line that a few bad points do not move."""
-    left, right = np.triu_indices(len(x), 1)
-    if not len(left):
-        return 0.0, float(y[0])
-    slope = float(np.median((y[right] - y[left]) / (x[right] - x[left])))
-    return slope, float(np.median(y - slope * x))
+def _trips(exchanges: IntArray, asked: bool, window_ns: int) -> Trips:
+    if exchanges.ndim != 2 or exchanges.shape[1] != 4:
+        raise ValueError(f"exchanges have shape {exchanges.shape}, not (n, 4)")
+    possible = exchanges[(np.abs(exchanges) < _MOST_NS).all(axis=1)]
+    sent, device_received, device_sent, received = possible[np.argsort(possible[:, 0])].T
+    trip = (received - sent) - (device_sent - device_received)
+    usable = (received > sent) & (device_sent >= device_received) & (trip > 0)
+    middle = (sent + (received - sent) // 2)[usable]
+    # half of each first, since twice an offset may not fit
+    shown = ((device_received - sent) // 2 + (device_sent - received) // 2)[usable]
+    best = _shortest(middle, trip[usable], window_ns)
+    return Trips(middle[best], shown[best], trip[usable][best], np.full(len(best), asked))
+
+
+def _shortest(middle: IntArray, trip: IntArray, window_ns: int) -> NDArray[np.intp]:
+    """Indices of the shortest trip of each window. A window begins with the first exchange after
+    the one before; windows grow where there would be too many for a fit over all pairs."""
+    if not len(middle):
+        return np.empty(0, np.intp)
+    length = max(window_ns, (int(middle[-1]) - int(middle[0])) // _MOST_POINTS + 1)
+    best, first = [], 0
+    while first < len(middle):
+        end = int(np.searchsorted(middle, int(middle[first]) + length))
+        best.append(first + int(trip[first:end].argmin()))
+        first = end
+    return np.array(best)
+
+
+def _step(gap: tuple[int, int], before: Stretch, after: Stretch) -> ClockStep:
+    """What happened between two stretches: how far their maps are apart half-way."""
+    left, right = before.pieces[-1], after.pieces[0]
+    middle_ns = (gap[0] + gap[1]) // 2
+    return ClockStep(
+        *gap,
+        size_ns=right.offset_at(middle_ns) - left.offset_at(middle_ns),
+        unsure_ns=left.unsure_beyond_ns(middle_ns - left.last_ns)
+        + right.unsure_beyond_ns(right.first_ns - middle_ns),
+    )
+
+
+def _to_host(
+    device_ns: IntArray,
+    reference_ns: IntArray | int,
+    offset_ns: IntArray | int,
+    drift_ppm: FloatArray | float,
+) -> IntArray:
+    drift = drift_ppm / PPM
+    since = device_ns - (reference_ns + offset_ns)
+    # only the small part goes through floats: stamps need all of their 63 bits
+    gained: IntArray = np.rint(since * (drift / (1 + drift))).astype(np.int64)
+    return since - gained + reference_ns

@@ -8,7 +8,6 @@ pushed away takes its target along at any speed, since only that bounds its torq
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from hil.contracts import FloatArray, JointLimits, Joints, JointSample
 from hil.errors import BadInput, HarnessError
+from hil.kinematics import ToolPoint
 from rigs.schema import Limits
 
 _BISECTIONS = 6
@@ -24,16 +24,15 @@ _BISECTIONS = 6
 
 _FAR_M = 1e6
 
-ToolPoint = Callable[[FloatArray], FloatArray]
-"""Joint positions (n,) in rad to the tool point (3,) in m in the arm's base frame."""
-
 
 @runtime_checkable
 class HasToolPoint(Protocol):
     """What an arm may offer besides `hil.contracts.Joints`: its forward kinematics."""
 
-    def tool_point(self, position: FloatArray) -> FloatArray:
-        """Where the tool point is, (3,), m, base frame, at joint positions (n,), rad."""
+    @property
+    def tool_point(self) -> ToolPoint | None:
+        """Where the tool point is, (3,), m, base frame, at joint positions (n,), rad. None where
+        the driver could know it and its arm's file does not say."""
         ...
 
 
@@ -211,10 +210,11 @@ def _workspace(arm: Joints, limits: Limits) -> Workspace | None:
     box = limits.workspace_m
     if box is None:
         return None
-    if not isinstance(arm, HasToolPoint):
+    tool_point = arm.tool_point if isinstance(arm, HasToolPoint) else None
+    if tool_point is None:
         raise BadInput(
             f"limits.workspace_m: the driver of {arm.role!r} offers no forward kinematics",
-            "leave it out, or use a driver that has `tool_point`",
+            "leave it out, or use a driver that has `tool_point` and an arm file with its chain",
         )
     corners = np.array([box.x, box.y, box.z])
-    return Workspace(corners[:, 0], corners[:, 1], arm.tool_point)
+    return Workspace(corners[:, 0], corners[:, 1], tool_point)

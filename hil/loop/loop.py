@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from hil.clock import NS_PER_MS, NS_PER_US, Clock, Deadline
-from hil.loop.pacing import Grid, Point, next_point
+from hil.loop.pacing import SHORTEST_CYCLE_NS, Cycle, Pacing, Turn, next_turn, on_clock
 from hil.loop.rules import LateRun, late_fault
 from hil.loop.ticklog import TickLog, TickNote
 from hil.record.format import TickFlag
@@ -53,13 +53,16 @@ class Timing:
     `budget_ns` holds wake, sense, infer, act and reaction, in this order. Sense and act are cut
     off at their budgets; an inference is waited for up to `infer_timeout_ns`, which overlapped
     is no more than its budget, since nobody waits. More than `max_late_in_a_row` grid points
-    in a row answered late end the episode.
+    in a row answered late end the episode. `pacing` says who sets the pace; `shortest_ns` is
+    the guard where the device does.
     """
 
     period_ns: int
     budget_ns: tuple[int, int, int, int, int]
     infer_timeout_ns: int
     max_late_in_a_row: int | None = None
+    pacing: Pacing = Pacing.PERIODIC
+    shortest_ns: int = SHORTEST_CYCLE_NS
 
     @classmethod
     def of(cls, loop: Loop, rules: Rules | None = None) -> Timing:
@@ -70,7 +73,8 @@ class Timing:
         if loop.inference == "overlapped":
             waits_ns = us.infer * NS_PER_US
         limit = None if rules is None else rules.max_late_in_a_row
-        return cls(loop.period_ns, budget, waits_ns, limit)  # type: ignore[arg-type]
+        pacing, shortest_ns = Pacing(loop.pacing), loop.shortest_cycle_ns
+        return cls(loop.period_ns, budget, waits_ns, limit, pacing, shortest_ns)  # type: ignore[arg-type]
 
 
 _LATE = (
@@ -96,23 +100,28 @@ def lateness(stamps_ns: tuple[int, int, int, int, int], timing: Timing) -> TickF
 def run_loop(
     job: Job, clock: Clock, timing: Timing, log: TickLog, points: int, stop: Callable[[], bool]
 ) -> LoopEnd:
-    """Serve grid points 0 .. `points` - 1, the first one period from now.
+    """Serve `points` periods' time of ticks, the first one period from now.
+
+    A periodic loop serves grid points 0 .. `points` - 1. One that its device paces may serve
+    more or fewer ticks in that time; it ends with the time, or when the log is full.
 
     An inference that is late is waited for up to its timeout, so that its true time is on the
     record; the points that pass meanwhile are skipped and counted. Errors: those of the job;
     what its rules or the rule of late points end the episode with, once the tick is logged.
     """
-    grid = Grid(clock.now_ns() + timing.period_ns, timing.period_ns)
-    served, late = -1, LateRun()
+    policy = on_clock(timing.pacing, clock.virtual)
+    cycle = Cycle(clock.now_ns() + timing.period_ns, timing.period_ns, timing.shortest_ns)
+    end_ns = cycle.start_ns + points * timing.period_ns
+    turn: Turn | None = None
+    late = LateRun()
     while not stop():
-        point = next_point(grid, served, clock.now_ns())
-        if point.index >= points:
+        turn = next_turn(policy, cycle, turn, clock.now_ns())
+        if turn.at_ns >= end_ns or len(log) >= log.capacity:
             return LoopEnd.DURATION
         note = TickNote()
-        clock.sleep_until(grid.at(point.index))
-        woke_ns = clock.now_ns()
-        finished = _tick(job, clock, timing, log, point, grid, note, woke_ns)
-        served, late = point.index, late.after(point.skipped, note.flags)
+        clock.sleep_until(turn.at_ns)
+        finished = _tick(job, clock, timing, log, turn, note, clock.now_ns())
+        late = late.after(turn.skipped, note.flags)
         fault = note.fault or late_fault(late, timing.max_late_in_a_row)
         if fault is not None:
             raise fault
@@ -126,14 +135,13 @@ def _tick(
     clock: Clock,
     timing: Timing,
     log: TickLog,
-    point: Point,
-    grid: Grid,
+    turn: Turn,
     note: TickNote,
     woke_ns: int,
 ) -> bool:
     row = len(log)
     _, sense_budget_ns, _, act_budget_ns, _ = timing.budget_ns
-    scheduled_ns = grid.at(point.index)
+    scheduled_ns = turn.at_ns
     job.sense(row, note, Deadline(clock, woke_ns + sense_budget_ns))
     sense_ns = clock.now_ns()
     job.infer(row, note, Deadline(clock, sense_ns + timing.infer_timeout_ns))
@@ -145,5 +153,5 @@ def _tick(
     finished = job.observe(row, Deadline(clock, rest_ns))
     edges = (scheduled_ns, woke_ns, sense_ns, infer_ns, act_ns)
     note.flags |= lateness(edges, timing)
-    log.append(point.index, point.skipped, (*edges, clock.now_ns()), note)
+    log.append(turn.index, turn.skipped, (*edges, clock.now_ns()), note)
     return finished

@@ -20,43 +20,18 @@ SHORTEST_CYCLE_NS = 100_000
 """Default guard of device pacing: far below any bus's cycle, far above a spinning loop's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Instants start + i * period, i >= 0, in ns of the run's clock."""
-
-    start_ns: int
-    period_ns: int
-
-    def at(self, index: int) -> int:
-        """Stamp of one grid point."""
-        return self.start_ns + index * self.period_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The grid point to serve next, and how many were missed before it."""
-
-    index: int
-    skipped: int
-
-
-def next_point(grid: Grid, served: int, now_ns: int) -> Point:
-    """The point to serve after `served` (-1 before the first).
-
-    It is the following one while that lies ahead. When it has passed, the newest passed point
-    is served at once, late by less than a period, and those in between are skipped.
-    """
-    newest_passed = (now_ns - grid.start_ns) // grid.period_ns
-    index = max(served + 1, newest_passed)
-    return Point(index, index - served - 1)
-
-
 class Pacing(StrEnum):
     """Names of the policies."""
 
     PERIODIC = "periodic"
     DEVICE = "device"
     LOCKSTEP = "lockstep"
+
+
+def on_clock(asked: Pacing, virtual: bool) -> Pacing:
+    """The policy in force: a simulated device answers at once and paces nothing, so that on a
+    virtual clock a loop that its device would pace runs in lockstep at the nominal rate."""
+    return Pacing.LOCKSTEP if virtual and asked is Pacing.DEVICE else asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +80,14 @@ def next_turn(policy: Pacing, cycle: Cycle, last: Turn | None, now_ns: int) -> T
 
 
 def periodic(cycle: Cycle, last: Turn | None, now_ns: int) -> Turn:
-    """`next_point` as a turn: due on the grid, in the past where the tick before overran it."""
-    grid = Grid(cycle.start_ns, cycle.period_ns)
-    point = next_point(grid, -1 if last is None else last.index, now_ns)
-    return Turn(point.index, point.skipped, grid.at(point.index))
+    """The point after `last` on the grid start + i * period while that lies ahead.
+
+    When it has passed, the newest passed point is due at once, late by less than a period, and
+    those in between are skipped.
+    """
+    served = -1 if last is None else last.index
+    index = max(served + 1, (now_ns - cycle.start_ns) // cycle.period_ns)
+    return Turn(index, index - served - 1, cycle.start_ns + index * cycle.period_ns)
 
 
 def device_paced(cycle: Cycle, last: Turn | None, now_ns: int) -> Turn:

@@ -16,7 +16,7 @@ import numpy as np
 from hil.clock import NS_PER_S, NS_PER_US, Clock
 from hil.contracts import IntArray
 from hil.loop.fitness import HostState, Wakes
-from hil.loop.pacing import Grid, next_point
+from hil.loop.pacing import Cycle, Turn, periodic
 
 _QUANTILES = (0.5, 0.99, 0.999)
 _SYSTEM = Path("/")
@@ -60,16 +60,16 @@ def measure_wakes(
     points = max(1, round(seconds * NS_PER_S / period_ns))
     late_ns = np.zeros(points, dtype=np.int64)
     began_ns = clock.now_ns()
-    grid = Grid(began_ns + period_ns, period_ns)
-    served, count = -1, 0
-    while served < points - 1 and not stop():
-        point = next_point(grid, served, clock.now_ns())
-        due_ns = grid.at(point.index)
-        clock.sleep_until(due_ns)
-        late_ns[count] = clock.now_ns() - due_ns
-        served, count = point.index, count + 1
+    cycle = Cycle(began_ns + period_ns, period_ns)
+    last: Turn | None = None
+    count = skipped = 0
+    while (last is None or last.index < points - 1) and not stop():
+        last = periodic(cycle, last, clock.now_ns())
+        clock.sleep_until(last.at_ns)
+        late_ns[count] = clock.now_ns() - last.at_ns
+        count, skipped = count + 1, skipped + last.skipped
     elapsed_s = (clock.now_ns() - began_ns) / NS_PER_S
-    return _wakes(late_ns[:count], served + 1 - count, period_ns, elapsed_s)
+    return _wakes(late_ns[:count], skipped, period_ns, elapsed_s)
 
 
 def _wakes(late_ns: IntArray, skipped: int, period_ns: int, elapsed_s: float) -> Wakes:

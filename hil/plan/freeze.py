@@ -20,6 +20,7 @@ from hil.catalogue import load_scenario
 from hil.config import validate
 from hil.contracts import ModelImage
 from hil.errors import BadInput
+from hil.plan.links import refuse_faults, refuse_untimed, untimed_links
 from hil.plan.reach import Reach, reach, refuse_short
 from hil.plugins import TASKS, load
 from hil.record.writer import episode_names
@@ -86,8 +87,9 @@ def freeze(
         models: folders to use in place of zoo models, by the model's name in the scenario.
 
     Errors: BadInput for unknown scenarios and models, parameters out of range, a model whose
-    digest differs from its card, or a claim for which the plan cannot have samples enough (but
-    for the profile of `single`, which certifies nothing).
+    digest differs from its card, faults in links that the rig does not have, and, but for the
+    profile of `single`, which certifies nothing, a claim for which the plan cannot have samples
+    enough, or one on time over a link that cannot show it.
     """
     overrides = dict(models or {})
     master = profile.seed if seed is None else seed
@@ -96,6 +98,7 @@ def freeze(
     cards: dict[str, tuple[ModelCard, ModelImage]] = {}
     for entry in profile.scenarios:
         scenario, path = load_scenario(entry.id)
+        refuse_faults(rig, scenario)
         task: Task = load(TASKS, scenario.archetype)
         parameters = validate(scenario.task, task.Parameters, str(path), "task")
         name = scenario.policy.model
@@ -107,7 +110,7 @@ def freeze(
             )
         cards[name] = (card, image)
         planned[scenario.id] = PlannedScenario(scenario, task, parameters, image)
-        rows.append(_scenario_row(scenario, entry, path, parameters))
+        rows.append(_scenario_row(scenario, entry, path, parameters, rig))
     if overrides:
         raise BadInput(
             f"no scenario of profile {profile.name!r} uses model {', '.join(sorted(overrides))}",
@@ -143,6 +146,8 @@ def freeze(
         for one in _reach(planned[entry.id], entry, master, virtual=rig.kind == "sim")
     )
     if profile.name != SINGLE:
+        claims = {one.id: _claims(planned[one.id].scenario, one) for one in profile.scenarios}
+        refuse_untimed(rig, {id_: one.scenario for id_, one in planned.items()}, claims)
         refuse_short(found)
     return Plan(data, rig, rig_path, policy, planned, episodes, found)
 
@@ -175,7 +180,7 @@ def _episodes(profile: Profile, master: int) -> list[PlannedEpisode]:
 
 
 def _scenario_row(
-    scenario: Scenario, entry: ProfileScenario, path: Path, parameters: Any
+    scenario: Scenario, entry: ProfileScenario, path: Path, parameters: Any, rig: Rig
 ) -> dict[str, Any]:
     row = scenario.model_dump(mode="json", exclude={"version", "policy", "task", "claims"})
     return {
@@ -185,6 +190,7 @@ def _scenario_row(
         "policy_model": scenario.policy.model,
         "claims": [claim.model_dump(mode="json") for claim in _claims(scenario, entry)],
         "episodes": entry.episodes,
+        "untimed": untimed_links(rig, scenario),
     }
 
 

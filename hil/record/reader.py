@@ -17,7 +17,7 @@ from hil.canonical import canonical_json, sha256_bytes, sha256_file
 from hil.errors import DamagedRecord
 from hil.record.format import TICK, Channel, Episode
 from hil.record.mapped import open_array
-from hil.record.writer import EPISODES, HOST, LEDGER, PLAN, channel_dtype
+from hil.record.writer import EPISODES, HOST, LEDGER, PLAN, WIRE, channel_dtype
 
 _READERS = 4
 
@@ -93,6 +93,7 @@ def open_run(folder: Path) -> Run:
     if "host_sha256" in ledger[0]:
         _check_digest(folder / HOST, ledger[0]["host_sha256"])
     _check_episodes(folder, ledger)
+    _check_wire(folder, ledger)
     return Run(folder, _json(folder / PLAN), _json(folder / HOST), ledger)
 
 
@@ -128,6 +129,20 @@ def _check_episodes(folder: Path, ledger: Sequence[Mapping[str, Any]]) -> None:
             pass
     for path in sorted((folder / EPISODES).rglob("*")):
         if path.is_file() and path.relative_to(folder).as_posix() not in known:
+            raise DamagedRecord(f"{path}: not in the ledger; it was added after the run")
+
+
+def _check_wire(folder: Path, ledger: Sequence[Mapping[str, Any]]) -> None:
+    known = {
+        path: digest
+        for row in ledger
+        if row["row"] == "wire"
+        for path, digest in row.get("files", {}).items()
+    }
+    for relative, digest in known.items():
+        _check_digest(folder / relative, digest)
+    for path in sorted((folder / WIRE).glob("*")):
+        if path.relative_to(folder).as_posix() not in known:
             raise DamagedRecord(f"{path}: not in the ledger; it was added after the run")
 
 

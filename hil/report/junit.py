@@ -24,6 +24,11 @@ def render_junit(verdict: Verdict) -> str:
     for attribute in ("tests", "failures", "errors", "skipped"):
         root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))
     root.set("time", f"{sum(float(suite.get('time', '0')) for suite in root):.3f}")
+    return written(root)
+
+
+def written(root: ElementTree.Element) -> str:
+    """The text of a file."""
     ElementTree.indent(root)
     body = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'
@@ -56,7 +61,7 @@ def _run_suite(verdict: Verdict) -> ElementTree.Element:
             suite, "testcase", classname="run", name=clean(f"safe exit: {exit_.role}"), time="0.000"
         )
         _result(case, Outcome.PASS if exit_.safe else Outcome.ERROR, exit_.state)
-    return _counted(suite)
+    return counted(suite)
 
 
 def _scenario_suite(scenario: ScenarioVerdict) -> ElementTree.Element:
@@ -78,7 +83,7 @@ def _scenario_suite(scenario: ScenarioVerdict) -> ElementTree.Element:
     )
     for episode in scenario.episodes:
         suite.append(_episode_case(scenario.id, episode, shown))
-    return _counted(suite)
+    return counted(suite)
 
 
 def _claim_case(scenario: str, claim: ClaimResult) -> ElementTree.Element:
@@ -133,7 +138,8 @@ def _result(case: ElementTree.Element, state: Outcome, message: str) -> None:
         child.set("type", state.value)
 
 
-def _counted(suite: ElementTree.Element) -> ElementTree.Element:
+def counted(suite: ElementTree.Element) -> ElementTree.Element:
+    """The same suite with its attributes of numbers and time."""
     cases = suite.findall("testcase")
     suite.set("tests", str(len(cases)))
     for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from hil.run.crew import Crew
 from hil.run.cut import cut_attempt
 from hil.run.host import host_facts
 from hil.run.ledger import LedgerKeeper, Observer
-from hil.run.messages import Begun, Done, Go, Phase, Row, Stop, Tried
+from hil.run.messages import Begun, Done, Go, Phase, Row, Stop, Tried, Wire
 from hil.safety import SAFE_WITHIN_S, StopRequest
 from hil.watchdog.messages import AllClear, Cause, Rescued
 from rigs.schema import Rig
@@ -134,6 +135,8 @@ class _Shift:
                 self._keeper.running = episode
             case Tried(attempt):
                 self.keep(lambda keeper: keeper.attempt(attempt))
+            case Wire(role, data):
+                self.keep(lambda keeper: keeper.wire(role, data))
             case Done(ending):
                 self._done = ending
             case _:
@@ -183,8 +186,10 @@ class _Shift:
         return doing if episode is None else f"{doing}, episode {episode}"
 
     def _of_worker(self, done: Ending) -> Ending:
-        if done.error is None and self._disk is not None:
-            return Ending("error", self._disk.message, self._disk)
+        if self._disk is not None:
+            if done.error is None:
+                return Ending("error", self._disk.message, self._disk)
+            return replace(done, reason=f"{done.reason}; {self._disk.message}")
         if done.error is None and self._blind:
             reason = "the watchdog process ended during the run"
             return Ending("error", reason, HarnessError(reason))

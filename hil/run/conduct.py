@@ -18,14 +18,14 @@ from hil.record.format import EpisodeEnd
 from hil.rig import Bench
 from hil.run.attendance import Asked, Attendance
 from hil.run.conditions import Conditions
-from hil.run.episode import Attempt, role_of, run_episode
+from hil.run.deciders import role_of
+from hil.run.episode import Attempt, run_episode
+from hil.run.faults import require_links
 from hil.run.hosttest import host_row
 from hil.run.timekeeper import Timekeeper
 
 _LOAD_WITHIN_S = 15.0
 _ENABLE_WITHIN_S = 2.0
-_WATCHDOG_WITHIN_S = 1.0
-_SELF_WATCH_S = 0.5
 
 
 class Keeper(Protocol):
@@ -45,6 +45,10 @@ class Keeper(Protocol):
 
     def attempt(self, attempt: Attempt) -> None:
         """It has ended; this is its record."""
+        ...
+
+    def wire(self, role: str, data: bytes) -> None:
+        """The next piece of what was captured on the link of a role."""
         ...
 
 
@@ -69,9 +73,12 @@ def conduct(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance, *, opene
     `opened` says that the devices are open already.
     """
     try:
-        if not opened:
+        if opened:
+            bench.begin_wire()
+        else:
             keeper.phase("opening devices")
             bench.open()
+        require_links(plan.scenarios, bench)
         stop.watch_buttons(bench.emergency_stops)
         _introduce(bench, keeper)
         ending = _episodes(plan, bench, keeper, stop)
@@ -87,6 +94,14 @@ def prove_safe(bench: Bench, keeper: Keeper, cause: str, cause_ns: int | None = 
     began_ns = bench.clock.now_ns() if cause_ns is None else cause_ns
     for proof in bench.make_safe():
         keeper.row(safe_row(proof, cause, began_ns))
+    keep_wire(bench, keeper)
+
+
+def keep_wire(bench: Bench, keeper: Keeper) -> None:
+    """Hand over what was captured on the links; between ticks only. Errors: HilError from the
+    keeper."""
+    for role, data in bench.take_wire().items():
+        keeper.wire(role, data)
 
 
 def safe_row(proof: SafeProof, cause: str, cause_ns: int) -> dict[str, Any]:
@@ -140,6 +155,7 @@ def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> End
         attempt = run_episode(bench, planned, episode, plan.policy, stop, timekeeper)
         ended_ns = bench.clock.now_ns()
         keeper.attempt(attempt)
+        keep_wire(bench, keeper)
         if attempt.end is EpisodeEnd.ERROR:
             return Ending("error", attempt.reason, RigError(attempt.reason), ended_ns)
         broken = conditions.broken()
@@ -178,16 +194,13 @@ def _introduce(bench: Bench, keeper: Keeper) -> None:
     for device in bench.devices.values():
         if isinstance(device, Joints):
             device.enable(bench.deadline(_ENABLE_WITHIN_S))
-            keeper.row(_self_watch(device, bench))
+            keeper.row(_self_watch(device))
 
 
-def _self_watch(device: Joints, bench: Bench) -> dict[str, Any]:
-    """Arm the device's own watchdog, or say on the record that it has none."""
-    row = {"row": "self-watch", "role": device.role}
-    if not isinstance(device, SelfWatching):
-        return {**row, "timeout_ms": None, "note": "the device has no watchdog of its own"}
-    has_s = device.arm_watchdog(_SELF_WATCH_S, bench.deadline(_WATCHDOG_WITHIN_S))
-    return {**row, "timeout_ms": round(has_s * 1000), "asked_ms": round(_SELF_WATCH_S * 1000)}
+def _self_watch(device: Joints) -> dict[str, Any]:
+    """Whether the device has a watchdog of its own, for the ledger; each episode arms it."""
+    has = isinstance(device, SelfWatching)
+    return {"row": "self-watch", "role": device.role, "own_watchdog": has}
 
 
 def _load_model(bench: Bench, plan: Plan, episode: PlannedEpisode, keeper: Keeper) -> None:

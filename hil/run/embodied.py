@@ -27,6 +27,7 @@ from hil.record.format import ActionReason, Channel, TickFlag
 from hil.task import EmbodiedTask, View
 
 _SAME_RAD = 1e-9
+_SHORTEST_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class EmbodiedJob:
         envelope: Envelope,
         rules: JointRules,
         period_ns: int,
+        paced_by_device: bool,
         goal: Mapping[str, FloatArray],
         start: JointSample,
         sent: Sent,
@@ -100,7 +102,8 @@ class EmbodiedJob:
     ) -> None:
         self._task, self._policy, self._arm, self._scene = task, policy, arm, scene
         self._clock, self._envelope, self._rules, self._goal = clock, envelope, rules, goal
-        self._period_s = period_ns / NS_PER_S
+        self._period_s, self._paced_by_device = period_ns / NS_PER_S, paced_by_device
+        self._sent_ns = clock.now_ns()
         self._known = start
         self._sent = sent
         self._decision: Decision | None = None
@@ -160,7 +163,7 @@ class EmbodiedJob:
         decision = self._timely(note)
         step = next_step(self._rules.missing, self._missed, decision is not None)
         desired = self._wanted(step.reason, decision)
-        sent = self._envelope.apply(desired, self._sent, self._known, self._period_s)
+        sent = self._envelope.apply(desired, self._sent, self._known, self._since_sent_s())
         if (np.abs(sent.target - desired) > _SAME_RAD).any():
             note.flags |= TickFlag.LIMITED_ACTION
         note.reason = ActionReason.HELD if sent.gave_way else step.reason
@@ -208,6 +211,14 @@ class EmbodiedJob:
         note.flags |= TickFlag.NO_ANSWER
         return None
 
+    def _since_sent_s(self) -> float:
+        """Time for which the envelope may move the target on. Where the device sets the pace,
+        a tick that comes early has less of it; one that is late never has more."""
+        if not self._paced_by_device:
+            return self._period_s
+        passed_s = (self._clock.now_ns() - self._sent_ns) / NS_PER_S
+        return min(self._period_s, max(passed_s, _SHORTEST_S))
+
     def _wanted(self, reason: ActionReason, decision: Decision | None) -> FloatArray:
         """Where the joints are to go, (n,), rad."""
         if reason in (ActionReason.HELD, ActionReason.PARKED):
@@ -230,7 +241,7 @@ class EmbodiedJob:
     ) -> None:
         """A command is out: log it, with the age of the observation it came of."""
         self._sent = sent
-        now_ns = self._clock.now_ns()
+        self._sent_ns = now_ns = self._clock.now_ns()
         self._logs["joints.applied"].put(row, now_ns, applied)
         if decision is not None:
             self._commanded = decision

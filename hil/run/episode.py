@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from hil.clock import NS_PER_MS
+from hil.clock import NS_PER_S
 from hil.contracts import Scene, Testimony
-from hil.errors import BadInput, Blame, HilError, Interrupted
+from hil.errors import Blame, HilError, Interrupted
 from hil.loop.envelope import Envelope
 from hil.loop.loop import Job, LoopEnd, Timing, run_loop
+from hil.loop.pacing import Pacing, on_clock
 from hil.loop.rules import JointRules
 from hil.loop.ticklog import TickLog
 from hil.plan.freeze import PlannedEpisode, PlannedScenario, PolicyName
@@ -20,11 +21,14 @@ from hil.record.format import Channel, Episode, EpisodeEnd
 from hil.rig import Bench
 from hil.run.attendance import tick_log, ticking
 from hil.run.clocks import clock_events, start_event, wire_events
-from hil.run.embodied import EmbodiedJob, Policy, expert_policy, model_policy, null_policy
+from hil.run.deciders import answerer_of, awaited_points, overlap_of, policy_of, role_of
+from hil.run.embodied import EmbodiedJob
+from hil.run.faults import Injection
 from hil.run.motion import move_to
-from hil.run.overlap import OverlappedPolicy, overlapped_policy
+from hil.run.overlap import Overlap
 from hil.run.pictures import encode_png
-from hil.run.stimulus import Answerer, StimulusJob, fixed_answer, model_answer
+from hil.run.selfwatch import self_watched
+from hil.run.stimulus import StimulusJob
 from hil.run.timekeeper import Timekeeper
 from hil.safety import StopRequest
 from hil.task import EmbodiedTask, StimulusTask
@@ -50,11 +54,12 @@ class _Notes:
     """What an episode leaves besides its ticks, filled in while it runs."""
 
     timekeeper: Timekeeper
+    injection: Injection
     events: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, bytes] = field(default_factory=dict)
     log: TickLog | None = None
     job: EmbodiedJob | StimulusJob | None = None
-    overlap: OverlappedPolicy | None = None
+    overlap: Overlap | None = None
 
 
 def run_episode(
@@ -73,7 +78,8 @@ def run_episode(
     other of the error tree as ERROR: both come back with everything recorded so far.
     """
     draw = planned.task.draw(planned.parameters, np.random.default_rng(episode.seed))
-    notes = _Notes(timekeeper or Timekeeper(bench))
+    injection = Injection(bench, planned.scenario.faults, episode.seed)
+    notes = _Notes(timekeeper or Timekeeper(bench), injection)
     run = _embodied if planned.task.kind == "embodied" else _stimulus
     before = {role: dict(device.counters()) for role, device in bench.devices.items()}
     stamping = _stamping(planned) if policy == "model" else None
@@ -91,6 +97,7 @@ def run_episode(
     except HilError as error:
         end = EpisodeEnd.DEVICE_FAULT if error.blame is Blame.DEVICE else EpisodeEnd.ERROR
         reason = f"{type(error).__name__}: {error.message}"
+    notes.events += injection.rig_events()
     if notes.overlap is not None:
         notes.events.append({"event": "overlap", "counts": notes.overlap.counts()})
     for role, device in bench.devices.items():
@@ -149,11 +156,13 @@ def _embodied(
     envelope = Envelope.of(arm, bench.require_limits())
     overlapped = loop.inference == "overlapped"
     rules = JointRules.of(planned.scenario.rules, arm.names, arm.limits, overlapped)
-    decide = _policy(bench, planned, policy)
-    notes.overlap = decide if isinstance(decide, OverlappedPolicy) else None
+    notes.overlap = overlap_of(bench, planned, policy)
+    decide = policy_of(bench, planned, policy, notes.overlap)
     start, sent = move_to(
         arm, task.start_pose(draw), envelope, bench.clock, bench.deadline(_MOVE_WITHIN_S), stop
     )
+    if stop():
+        return LoopEnd.STOPPED  # the arm is somewhere on its way, where no scene can be arranged
     patience_s = scene.patience_s if isinstance(scene, Testimony) else _SCENE_WITHIN_S
     scene.arrange(draw, bench.deadline(patience_s))
     if stop():
@@ -164,7 +173,8 @@ def _embodied(
     first = scene.witness(bench.deadline(_SCENE_WITHIN_S))
     notes.events.append(start_event(sent.target))
     points = round((loop.duration_s or 0) * loop.rate_hz)
-    notes.log = tick_log(stop, points)
+    capacity = loop.most_ticks(points)
+    notes.log = tick_log(stop, capacity)
     notes.job = job = EmbodiedJob(
         task=task,
         policy=decide,
@@ -174,13 +184,16 @@ def _embodied(
         envelope=envelope,
         rules=rules,
         period_ns=loop.period_ns,
+        paced_by_device=on_clock(Pacing(loop.pacing), bench.clock.virtual) is Pacing.DEVICE,
         goal=goal,
         start=start,
         sent=sent,
-        capacity=points,
+        capacity=capacity,
         witness_labels=tuple(sorted(first)),
     )
-    ended = _loop(job, planned, notes, notes.log, points, stop)
+    longest_s = longest_tick_ns(Timing.of(loop)) / NS_PER_S
+    with self_watched(bench, longest_s, notes.events):
+        ended = _loop(job, planned, notes, notes.log, points, stop)
     if ended is LoopEnd.STOPPED:
         return ended  # whoever stopped it wants a safe rig first, and no picture
     _picture(scene, bench, notes, "01-end.png")
@@ -200,15 +213,17 @@ def _stimulus(
 ) -> LoopEnd:
     task = cast(StimulusTask, planned.task)
     stimuli = task.stimuli(draw)
-    notes.log = tick_log(stop, len(stimuli))
+    notes.overlap = overlap_of(bench, planned, policy)
+    points = len(stimuli) + (awaited_points(planned) if notes.overlap else 0)
+    notes.log = tick_log(stop, points)
     notes.job = job = StimulusJob(
-        answer=_answerer(bench, planned, draw, policy),
+        answer=answerer_of(bench, planned, draw, policy, notes.overlap),
         stimuli=stimuli,
         clock=bench.clock,
         rules=planned.scenario.rules,
     )
     notes.frames.update(job.frames(_STIMULUS_FRAMES))
-    return _loop(job, planned, notes, notes.log, len(stimuli), stop)
+    return _loop(job, planned, notes, notes.log, points, stop)
 
 
 def _loop(
@@ -223,6 +238,7 @@ def _loop(
     with (
         notes.timekeeper.episode(notes.events, timing.period_ns) as clock,
         ticking(stop, longest_tick_ns(timing)),
+        notes.injection.active(notes.events),
     ):
         return run_loop(job, clock, timing, log, points, stop)
 
@@ -234,45 +250,10 @@ def longest_tick_ns(timing: Timing) -> int:
     return 2 * timing.period_ns + sense_ns + timing.infer_timeout_ns + act_ns
 
 
-def _policy(bench: Bench, planned: PlannedScenario, name: PolicyName) -> Policy:
-    task = cast(EmbodiedTask, planned.task)
-    if name == "expert":
-        return expert_policy(task)
-    if name == "null":
-        return null_policy()
-    terminal, loop = bench.inference(role_of(planned, "inference")), planned.scenario.loop
-    if loop.inference == "overlapped":
-        return overlapped_policy(task, terminal, round(loop.infer_timeout_ms * NS_PER_MS))
-    return model_policy(task, terminal)
-
-
-def _answerer(
-    bench: Bench, planned: PlannedScenario, draw: Mapping[str, object], name: PolicyName
-) -> Answerer:
-    task = cast(StimulusTask, planned.task)
-    if name == "expert":
-        return fixed_answer(task.expert(draw))
-    if name == "null":
-        return fixed_answer(task.null())
-    return model_answer(task, bench.inference(role_of(planned, "inference")))
-
-
 def _stamping(planned: PlannedScenario) -> str | None:
     """The role whose stamps the rows of the ticks hold."""
     needs = planned.scenario.needs.items()
     return next((role for role, needed in needs if needed == "inference"), None)
-
-
-def role_of(planned: PlannedScenario, capability: str) -> str:
-    """The role that the scenario gives to a capability. Errors: BadInput where it gives none."""
-    for role, needed in planned.scenario.needs.items():
-        if needed == capability:
-            return role
-    raise BadInput(
-        f"scenario {planned.scenario.id!r}: archetype {planned.scenario.archetype!r} needs a role"
-        f" with {capability!r}",
-        f'add ROLE = "{capability}" to its [needs] table',
-    )
 
 
 def _picture(scene: Scene, bench: Bench, notes: _Notes, name: str) -> None:

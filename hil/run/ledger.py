@@ -53,13 +53,25 @@ class LedgerKeeper:
 
     def attempt(self, attempt: Attempt) -> None:
         self.running = None
+        row = attempt_row(attempt)
         with _disk(self._writer):
-            self._writer.write_episode(attempt.episode, attempt.frames, attempt_row(attempt))
+            try:
+                self._writer.write_episode(attempt.episode, attempt.frames, row)
+            except OSError:
+                # that it was made is said at least
+                self._writer.append({**row, "row": "unrecorded"})
+                raise
         self._observer.attempt(attempt)
 
-    def end(self, ending: Ending) -> None:
-        """Write the closing row."""
+    def wire(self, role: str, data: bytes) -> None:
         with _disk(self._writer):
+            self._writer.append_wire(role, data)
+
+    def end(self, ending: Ending) -> None:
+        """Write the digests of the captures, and the closing row."""
+        with _disk(self._writer):
+            for row in self._writer.wire_rows():
+                self._writer.append(row)
             self._writer.end(ending.outcome, ending.reason)
 
 

@@ -72,6 +72,14 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """The next piece of what was captured on the link of a role."""
+
+    role: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The rig is as safe as its proofs say and the devices are closed; the worker ends."""
 

@@ -10,7 +10,7 @@ from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
 from hil.contracts import FloatArray, Joints, JointSample
 from hil.errors import DeviceFault
 from hil.loop.envelope import Envelope, Sent
-from hil.loop.pacing import Grid, next_point
+from hil.loop.pacing import Cycle, Turn, periodic
 from hil.run.attendance import ticking
 
 _PERIOD_NS = 20 * NS_PER_MS
@@ -60,11 +60,12 @@ def _drive(
 ) -> tuple[JointSample | None, Sent]:
     """The motion of `move_to`; no sample where it was asked to end before it arrived."""
     sent = Sent.resting(first.position)
-    grid = Grid(clock.now_ns(), _PERIOD_NS)
-    served, blind = -1, 0
+    cycle = Cycle(clock.now_ns(), _PERIOD_NS)
+    last: Turn | None = None
+    blind = 0
     while not stop():
-        served = next_point(grid, served, clock.now_ns()).index
-        clock.sleep_until(grid.at(served))
+        last = periodic(cycle, last, clock.now_ns())
+        clock.sleep_until(last.at_ns)
         sample = arm.read(deadline.sooner(_PERIOD_NS))
         blind = 0 if sample.present.all() else blind + 1
         if blind > _BLIND_TICKS:

@@ -23,9 +23,9 @@ from hil.plan.freeze import PlannedEpisode
 from hil.rig import Bench, assemble
 from hil.run.attendance import Asked, Attendance, Watched
 from hil.run.board import TickBoard
-from hil.run.conduct import Ending, conduct, prove_safe
+from hil.run.conduct import Ending, conduct, keep_wire, prove_safe
 from hil.run.episode import Attempt
-from hil.run.messages import Begun, Built, Done, Go, Job, Phase, Refused, Row, Stop, Tried
+from hil.run.messages import Begun, Built, Done, Go, Job, Phase, Refused, Row, Stop, Tried, Wire
 from hil.watchdog.heart import Heart
 from hil.watchdog.line import Line
 
@@ -79,6 +79,9 @@ class SendingKeeper:
     def attempt(self, attempt: Attempt) -> None:
         self._line.send(Tried(attempt))
 
+    def wire(self, role: str, data: bytes) -> None:
+        self._line.send(Wire(role, data))
+
 
 def main(arguments: list[str]) -> int:
     """Entry of the process; the arguments are three inherited descriptors."""
@@ -124,6 +127,7 @@ def _run(job: Job, bench: Bench, keeper: SendingKeeper, stop: Attendance) -> End
         with bench:
             stop.allow(stop.watched.idle_ns)
             ending = _conduct(job, bench, keeper, stop)
+        keep_wire(bench, keeper)  # what was still said while the devices were closed
     except UnsafeExit as error:
         ending = Ending("error", error.message, error)
     except HilError as error:

@@ -134,7 +134,7 @@ def test_episodes_carry_what_maps_their_stamps_to_the_host() -> None:
         bench.clock.sleep_until(bench.clock.now_ns() + 5 * NS_PER_S)
     clock = fit_clock(np.concatenate(found))
     assert clock is not None
-    assert clock.drift_ppm == pytest.approx(DRIFT_PPM, abs=clock.drift_uncertainty_ppm)
+    assert clock.longest.drift_ppm == pytest.approx(DRIFT_PPM, abs=clock.longest.beyond_ppm)
     now = np.array([bench.clock.now_ns()])
     error = abs(clock.to_host_ns(np.array([terminal.device_ns()])) - now)
     assert error <= clock.uncertainty_ns(now)

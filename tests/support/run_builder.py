@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hil.clock import NS_PER_S, NS_PER_US
+from hil.contracts import NEVER
 from hil.judge.scoring import Scorer
 from hil.record.format import TICK, Channel, Episode, EpisodeEnd, TickFlag
 from hil.record.reader import Run, open_run
@@ -186,6 +187,7 @@ def ticks(knobs: Knobs, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np
     """Rows of one episode on the grid."""
     rows = np.zeros(knobs.ticks, TICK)
     point = 0
+    seen = NEVER
     for i in range(knobs.ticks):
         skipped = 2 if knobs.skipped_every and i % knobs.skipped_every == 1 else 0
         point += skipped
@@ -199,6 +201,8 @@ def ticks(knobs: Knobs, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np
             rows[i][f"{column}_ns"] = edge
         rows[i]["done_ns"] = edge + 200_000
         _device(rows[i], i in knobs.silent)
+        seen = seen if i in knobs.silent else int(rows[i]["sense_ns"])
+        rows[i]["data_age_ns"] = NEVER if seen == NEVER else int(rows[i]["act_ns"]) - seen
         point += 1
     return rows
 

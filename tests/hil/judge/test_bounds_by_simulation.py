@@ -86,6 +86,8 @@ def episode(reaction: np.ndarray, cut_short: bool = False) -> EpisodeTiming:
         flags={},
         woke_span_ns=0,
         cut_short=cut_short,
+        age=np.full(len(reaction), -1),
+        carried=nothing,
     )
 
 

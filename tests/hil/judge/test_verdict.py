@@ -240,3 +240,16 @@ def test_plan_of_another_form_is_refused(tmp_path: Path, change: Any, named: str
     record: Record = replace(run, plan=data)
     with pytest.raises(DamagedRecord, match=named):
         judge(record, TASKS)
+
+
+def test_few_samples_can_still_show_the_opposite(tmp_path: Path) -> None:
+    """What is plainly worse than claimed needs no more trials to be called a failure."""
+    all_failed = verdict_of(tmp_path / "all", episodes=6, failures=tuple(range(1, 7)))
+    success = claim(all_failed, "success")
+    assert (success.state, all_failed.exit_code) == (Outcome.FAIL, 1)
+    assert success.reason == "6 of 6 failed, which shows less than 0.394"
+    one_failed = verdict_of(tmp_path / "one", episodes=6, failures=(1,))
+    assert claim(one_failed, "success").state is Outcome.INCONCLUSIVE
+    slow = verdict_of(tmp_path / "slow", episodes=1, ticks=20, slow_us={"infer": 40_000})
+    assert claim(slow, "reaction").state is Outcome.FAIL
+    assert claim(slow, "misses").state is Outcome.FAIL

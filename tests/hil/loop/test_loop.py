@@ -11,6 +11,7 @@ import pytest
 from hil.clock import Deadline, VirtualClock
 from hil.errors import DeviceFault
 from hil.loop.loop import LoopEnd, Timing, run_loop
+from hil.loop.pacing import Pacing
 from hil.loop.ticklog import TickLog, TickNote
 from hil.record.format import TickFlag, reaction_ns, stage_durations_ns
 from scenarios.schema import Budget, Loop, Rules
@@ -161,3 +162,70 @@ def test_an_overlapped_loop_gives_its_infer_stage_no_more_than_the_budget() -> N
     overlapped = loop.model_copy(update={"inference": "overlapped"})
     assert Timing.of(overlapped, rules).infer_timeout_ns == 9 * MS
     assert Timing.of(overlapped, rules).max_late_in_a_row == 7
+
+
+class PretendedWall(VirtualClock):
+    """Moves when told to, and says that it is the wall's: for what holds on a real clock only."""
+
+    virtual = False
+
+
+class BlockingJob(TimedJob):
+    """The read blocks until the device has something new, every `device_ns`."""
+
+    def __init__(self, clock: VirtualClock, device_ns: Callable[[int], int]) -> None:
+        super().__init__(clock, lambda _: MS)
+        self.device_ns = device_ns
+        self.next_ns = clock.now_ns()
+
+    def sense(self, row: int, note: TickNote, deadline: Deadline) -> None:
+        self.next_ns = max(self.next_ns + self.device_ns(row), self.clock.now_ns())
+        self.clock.sleep_until(min(self.next_ns, deadline.at_ns))
+
+
+def paced(
+    clock: VirtualClock, device_ns: Callable[[int], int], points: int = 10, capacity: int = 20
+) -> np.ndarray:
+    timing = replace(
+        TIMING,
+        budget_ns=(MS, 15 * MS, 2 * MS, MS, 20 * MS),
+        pacing=Pacing.DEVICE,
+        shortest_ns=10 * MS,
+    )
+    log = TickLog(capacity)
+    end = run_loop(BlockingJob(clock, device_ns), clock, timing, log, points, stop=lambda: False)
+    assert end is LoopEnd.DURATION
+    return log.rows()
+
+
+def test_a_device_sets_the_pace_and_the_loop_does_not_wait_besides() -> None:
+    ticks = paced(PretendedWall(), lambda _: 12 * MS)
+    assert (np.diff(ticks["sense_ns"]) == 12 * MS).all(), "the device's own rate"
+    assert (ticks["woke_ns"] == ticks["scheduled_ns"]).all()
+    assert ticks["skipped"].sum() == 0
+    assert ticks["scheduled_ns"][-1] < ticks["scheduled_ns"][0] + 10 * PERIOD, "it ends with time"
+    assert len(ticks) > 10, "a device faster than its nominal rate is served as often as it comes"
+
+
+def test_a_device_that_answers_at_once_does_not_spin_the_loop() -> None:
+    ticks = paced(PretendedWall(), lambda _: 0)
+    assert (np.diff(ticks["scheduled_ns"]) == 10 * MS).all()
+    assert len(ticks) == 20, "no more than the shortest cycle allows"
+
+
+def test_a_device_that_pauses_has_its_missed_periods_counted() -> None:
+    """A tick of three nominal periods: two of them went by unserved."""
+    clock = PretendedWall()
+    timing = replace(TIMING, pacing=Pacing.DEVICE, shortest_ns=20 * MS)
+    log = TickLog(20)
+    job = TimedJob(clock, lambda row: 58_500_000 if row == 3 else MS)
+    run_loop(job, clock, timing, log, 10, stop=lambda: False)
+    ticks = log.rows()
+    assert ticks["skipped"].tolist() == [0, 0, 0, 0, 2, 0, 0, 0]
+    assert (ticks["tick"] == np.cumsum(ticks["skipped"] + 1) - 1).all()
+
+
+def test_on_a_virtual_clock_a_device_paced_loop_runs_at_its_nominal_rate() -> None:
+    ticks = paced(VirtualClock(), lambda _: 0)
+    assert (np.diff(ticks["scheduled_ns"]) == PERIOD).all()
+    assert len(ticks) == 10

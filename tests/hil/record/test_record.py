@@ -146,3 +146,37 @@ def test_of_several_damaged_files_the_first_one_written_is_named(tmp_path: Path)
             open_run(folder)
         said.add(str(caught.value))
     assert len(said) == 1, "whichever thread is first"
+
+
+def write_wire(folder: Path) -> Path:
+    writer = RunWriter(folder)
+    writer.begin({"seed": 1}, {"system": "test"}, "wall")
+    for piece in (b"first ", b"second"):
+        writer.append_wire("arm", piece)
+    for row in writer.wire_rows():
+        writer.append(row)
+    writer.end("complete", "")
+    return folder
+
+
+def test_captures_grow_piece_by_piece_and_are_held_by_the_ledger(tmp_path: Path) -> None:
+    run = open_run(write_wire(tmp_path / "run"))
+    assert (tmp_path / "run" / "wire" / "arm.wire").read_bytes() == b"first second"
+    assert [row["role"] for row in run.rows("wire")] == ["arm"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda wire: (wire / "arm.wire").write_bytes(b"first secone"), "changed since"),
+        (lambda wire: (wire / "arm.wire").unlink(), "missing"),
+        (lambda wire: (wire / "leg.wire").touch(), "not in the ledger"),
+    ],
+)
+def test_a_changed_capture_is_refused_by_name(
+    tmp_path: Path, harm: Callable[[Path], object], says: str
+) -> None:
+    folder = write_wire(tmp_path / "run")
+    harm(folder / "wire")
+    with pytest.raises(DamagedRecord, match=says):
+        open_run(folder)

@@ -12,7 +12,7 @@ from benches import fake_bench, fake_plan
 from fakes import FakeArm, FakeDevice, FakeScene, FakeTerminal
 
 from hil.clock import NS_PER_S, Clock, Deadline
-from hil.contracts import Capability, EmergencyStop, SafeProof
+from hil.contracts import Capability, EmergencyStop, JointSample, SafeProof
 from hil.errors import CapabilityMissing, HostError, LinkLost, UnsafeExit
 from hil.record.format import TickFlag
 from hil.record.reader import Run, open_run
@@ -20,6 +20,7 @@ from hil.record.writer import RunWriter
 from hil.rig import Bench
 from hil.run.campaign import Ending, Silent, run_campaign, run_on_bench
 from hil.run.conditions import Clocks, Conditions
+from hil.run.episode import run_episode
 from hil.safety import StopRequest
 
 
@@ -231,24 +232,8 @@ def test_the_record_says_how_long_the_rig_took_to_be_safe_from_the_cause_on(
     _, record = run(bench, tmp_path / "run", episodes=1)
     assert [row["from_cause_us"] for row in record.rows("safe")] == [0, 7000, 7000]
     row = record.rows("self-watch")[0]
-    assert row["timeout_ms"] is None, "a device without a watchdog of its own says so"
+    assert row["own_watchdog"] is False, "a device without a watchdog of its own says so"
     assert arm.calls.count("make_safe") == 1
-
-
-def test_a_device_s_own_watchdog_is_armed_and_what_it_took_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[float] = []
-
-    def arm_watchdog(_self: FakeArm, timeout_s: float, _deadline: Deadline) -> float:
-        asked.append(timeout_s)
-        return 0.48
-
-    monkeypatch.setattr(FakeArm, "arm_watchdog", arm_watchdog, raising=False)
-    _, record = run(fake_bench(), tmp_path / "run", episodes=1)
-    assert asked == [0.5]
-    row = record.rows("self-watch")[0]
-    assert (row["asked_ms"], row["timeout_ms"]) == (500, 480)
 
 
 def test_a_disk_that_is_full_ends_the_run_safely_with_what_was_kept_before(
@@ -270,10 +255,34 @@ def test_a_disk_that_is_full_ends_the_run_safely_with_what_was_kept_before(
     assert isinstance(ending.error, HostError)
     assert "No space left" in ending.error.message
     assert ending.error.remedy
-    assert ends(record) == ["completed"], "the attempt that did not get on disk leaves no trace"
+    assert ends(record) == ["completed"], "the attempt that did not get on disk is no part of it"
+    assert [row["episode"] for row in record.rows("unrecorded")] == ["0002"]
     assert [path.name for path in (tmp_path / "run" / "episodes").iterdir()] == ["0001"]
     assert all(row["safe"] for row in record.rows("safe"))
     assert not parts(bench)[0].energised
+
+
+def test_a_stop_on_the_way_to_the_start_pose_arranges_no_scene(tmp_path: Path) -> None:
+    bench, stop = fake_bench(), StopRequest()
+    bench.open()
+    arm, terminal, scene = parts(bench)
+    arm.enable(bench.deadline(1))
+    arm.position = np.full(2, 1.5)
+    read = arm.read
+
+    def reading(deadline: Deadline) -> JointSample:
+        if len(arm.calls) > 10:
+            stop.request("SIGINT")
+        return read(deadline)
+
+    arm.read = reading  # type: ignore[method-assign]
+    plan = fake_plan(bench)
+    planned = plan.scenarios["reach"]
+    terminal.load(planned.model, bench.deadline(1))
+    attempt = run_episode(bench, planned, plan.episodes[0], "model", stop)
+    assert (attempt.end, attempt.reason) == ("interrupted", "SIGINT")
+    assert np.abs(arm.position).max() > 0.1, "it was on its way"
+    assert "arrange" not in scene.calls
 
 
 def test_a_row_cut_short_by_a_full_disk_is_taken_back(

@@ -207,7 +207,7 @@ def test_a_loop_that_could_never_act_is_refused_with_what_would_do(
 @pytest.mark.parametrize(
     ("rules", "loop", "says"),
     [
-        ({}, {"inference": "overlapped"}, "'sync' would do"),
+        ({}, {"pacing": "device"}, "'periodic' would do"),
         ({"then": "hold", "repeat_ticks": 1}, {}, "'stop' would do"),
     ],
 )

@@ -6,35 +6,38 @@ import numpy as np
 import pytest
 
 from hil.clock import Deadline, VirtualClock
-from hil.contracts import FloatArray, InferenceResult
 from hil.errors import DeadlineMissed, DeviceFault
 from hil.loop.loop import LoopEnd, Timing, run_loop
 from hil.loop.ticklog import TickLog
 from hil.record.format import ActionReason, TickFlag
-from hil.run.stimulus import Stimulus, StimulusJob
+from hil.run.stimulus import Answer, Look, Stimulus, StimulusJob
 from scenarios.schema import Rules
 
 MS = 1_000_000
 TIMING = Timing(20 * MS, (MS, MS, 9 * MS, MS, 12 * MS), 15 * MS)
 
 
+class Waited:
+    """Answers at once, or, to the questions in `silent`, not within the time-out."""
+
+    waiting = False
+
+    def __init__(self, clock: VirtualClock, silent: set[int]) -> None:
+        self.clock, self.silent = clock, silent
+
+    def __call__(self, look: Look, deadline: Deadline) -> Answer | None:
+        if look.row in self.silent:
+            self.clock.sleep_until(deadline.at_ns)
+            raise DeadlineMissed("no answer")
+        return Answer(look.row, np.array([0.5]), None, look.seen_ns)
+
+
 def look(silent: set[int], count: int = 8) -> tuple[TickLog, StimulusJob, VirtualClock]:
     clock = VirtualClock()
-    asked = iter(range(count))
-
-    def answer(shown: Stimulus, deadline: Deadline) -> tuple[FloatArray, InferenceResult | None]:
-        if next(asked) in silent:
-            clock.sleep_until(deadline.at_ns)
-            raise DeadlineMissed("no answer")
-        return np.array([0.5]), None
-
     rules = Rules(max_age_ms=0, max_consecutive=2)
     stimuli: list[Stimulus] = [{"image": b""}] * count
-    return (
-        TickLog(count),
-        StimulusJob(answer=answer, stimuli=stimuli, clock=clock, rules=rules),
-        clock,
-    )
+    job = StimulusJob(answer=Waited(clock, silent), stimuli=stimuli, clock=clock, rules=rules)
+    return TickLog(count), job, clock
 
 
 def test_pictures_without_an_answer_are_allowed_in_small_numbers() -> None:

@@ -6,8 +6,10 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from fakes import FakeDevice
 
-from hil.clock import VirtualClock
+from hil.clock import Deadline, VirtualClock
+from hil.contracts import Capability, EmergencyStop, TellsCause
 from hil.errors import HarnessError
 from hil.loop.ticklog import TickNote
 from hil.record.format import TICK
@@ -61,6 +63,37 @@ def test_a_request_without_a_time_counts_from_when_it_was_noticed() -> None:
     stop = Attendance(lambda: None, clock)
     stop.request("by hand")
     assert (stop.at_ns, stop.void) == (77, False)
+
+
+class Button(FakeDevice):
+    """Pressed at once; `cause` is added where it can say why."""
+
+    capabilities = frozenset({Capability.EMERGENCY_STOP})
+
+    def pressed(self, deadline: Deadline) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (None, "emergency stop button pressed"),
+        ("silent for 62 ms", "emergency stop button: silent for 62 ms"),
+    ],
+)
+def test_the_cause_of_a_stop_is_the_button_s_own_where_it_has_one(
+    cause: str | None, said: str
+) -> None:
+    clock = VirtualClock()
+    button = Button("button", clock)
+    assert isinstance(button, EmergencyStop)
+    if cause is not None:
+        button.cause = cause  # type: ignore[attr-defined]
+        assert isinstance(button, TellsCause)
+    stop = Attendance(lambda: None, clock)
+    stop.watch_buttons([button])
+    assert stop()
+    assert stop.cause == said
 
 
 def test_a_plain_stop_request_is_attended_by_nobody() -> None:
