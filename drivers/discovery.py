@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from serial.tools import list_ports
 
+from drivers.transport.urls import parse_url
 from hil.errors import BadInput, DeviceNotFound
 from rigs.schema import Port
 
@@ -71,7 +72,7 @@ def resolve(
     twin_ports: Mapping[str, str],
     scan: Callable[[], Sequence[Candidate]] = candidates,
 ) -> str:
-    """Device path of a port.
+    """Device path of a port; the URL itself of one that is opened by URL.
 
     Args:
         port: identity from the rig file.
@@ -126,10 +127,7 @@ def _twin(name: str, twin_ports: Mapping[str, str]) -> str:
 def _url(url: str, scan: Callable[[], Sequence[Candidate]]) -> str:
     parts = urlsplit(url)
     if parts.scheme != "file":
-        raise BadInput(
-            f"port url {url!r}: only file:///dev/... is supported",
-            "network ports add latency of their own, so timing could not be certified over them",
-        )
+        return parse_url(url).text
     path = Path(unquote(parts.path))
     if parts.netloc or not path.is_absolute():
         raise BadInput(f"port url {url!r} is not of the form file:///dev/...")

@@ -6,6 +6,7 @@ import difflib
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,14 +49,21 @@ def load_toml(path: Path, model: type[Model]) -> Model:
     return validate(read_toml(path), model, str(path))
 
 
-def validate(data: Any, model: type[Model], place: str, prefix: str = "") -> Model:
+def validate(
+    data: Any,
+    model: type[Model],
+    place: str,
+    prefix: str = "",
+    context: Mapping[str, object] | None = None,
+) -> Model:
     """Validate plain data against a schema.
 
-    `place` names the file in the error, `prefix` the table the data stand in. Errors: BadInput
-    listing every fault with the path of its keys and what was expected.
+    `place` names the file in the error, `prefix` the table the data stand in, `context` is for
+    validators that ask for it. Errors: BadInput listing every fault with the path of its keys
+    and what was expected.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         faults = [_describe(dict(fault), model, prefix) for fault in error.errors()]
         listed = "\n".join(f"  {fault}" for fault in faults)

@@ -1,7 +1,8 @@
-"""Finding drivers, tasks and twins by name, so that `hil` imports none of them."""
+"""Finding drivers, tasks, twins and emulators by name, so that `hil` imports none of them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -10,6 +11,7 @@ from hil.errors import BadInput
 DRIVERS = "hil.drivers"
 TASKS = "hil.tasks"
 PLANTS = "hil.plants"
+EMULATORS = "hil.emulators"
 TWINS = "hil.twins"
 SERVICES = "hil.services"
 
@@ -19,16 +21,17 @@ def names(group: str) -> list[str]:
     return sorted({entry.name for entry in entry_points(group=group)})
 
 
-def load(group: str, name: str) -> Any:
+def load(group: str, name: str, beside: Collection[str] = ()) -> Any:
     """The object registered under `name`.
 
+    `beside` are names that the caller knows without an entry point, for the message.
     Errors: BadInput naming every known name where there is none, or where two packages
     register the same one.
     """
     found = list(entry_points(group=group, name=name))
     kind = group.removeprefix("hil.").removesuffix("s")
     if not found:
-        known = ", ".join(names(group)) or "none"
+        known = ", ".join(sorted({*names(group), *beside})) or "none"
         raise BadInput(
             f"no {kind} is called {name!r}",
             f"known: {known}; a package adds one by an entry point of group {group!r}",

@@ -11,23 +11,31 @@ from typing import Any, NoReturn, cast
 from hil.clock import Clock, Deadline, VirtualClock, WallClock
 from hil.contracts import (
     BenchContext,
+    Camera,
     Capability,
     Device,
     DeviceSpec,
     DriverFactory,
     EmergencyStop,
     Finding,
+    Force,
+    Gripper,
     Identity,
     Inference,
     Joints,
+    LinkControl,
+    Meter,
     Plant,
+    Power,
     SafeProof,
     Scene,
+    Switches,
     TwinProcesses,
 )
 from hil.errors import BadInput, CapabilityMissing, HarnessError, UnsafeExit
 from hil.plugins import DRIVERS, PLANTS, SERVICES, TWINS, load
 from hil.safety import make_safe
+from rigs.schema import Device as RigDevice
 from rigs.schema import Limits, Rig
 
 TWIN_START_S = 20.0
@@ -38,7 +46,18 @@ _CONTRACTS: Mapping[Capability, type] = {
     Capability.INFERENCE: Inference,
     Capability.SCENE: Scene,
     Capability.EMERGENCY_STOP: EmergencyStop,
+    Capability.GRIPPER: Gripper,
+    Capability.CAMERA: Camera,
+    Capability.POWER: Power,
+    Capability.METER: Meter,
+    Capability.SWITCHES: Switches,
+    Capability.FORCE: Force,
 }
+
+
+def contract_of(capability: Capability) -> type:
+    """The protocol of `hil.contracts` that a device with this capability keeps."""
+    return _CONTRACTS[capability]
 
 
 @dataclass
@@ -56,6 +75,7 @@ class Bench:
     devices: Mapping[str, Device]
     plant: Plant | None = None
     twin: TwinProcesses | None = None
+    links: Mapping[str, LinkControl] = field(default_factory=dict)
     safe: list[SafeProof] = field(default_factory=list)
     _opened: list[Device] = field(default_factory=list)
 
@@ -149,8 +169,29 @@ class Bench:
         """Read every device's health."""
         return {role: device.health(self.deadline(2.0)) for role, device in self.devices.items()}
 
+    def take_wire(self) -> dict[str, bytes]:
+        """What was captured on the links since the last call, by role. Never in a tick.
+
+        Errors: HostError.
+        """
+        open_links = {role: one.link for role, one in self.links.items() if one.link}
+        taken = {role: link.take_wire() for role, link in open_links.items()}
+        return {role: data for role, data in taken.items() if data}
+
+    def begin_wire(self) -> None:
+        """Forget what was captured so far: from now on it is another capture."""
+        for control in self.links.values():
+            if control.link is not None:
+                control.link.begin_wire()
+
     def make_safe(self) -> list[SafeProof]:
-        """Make every opened device safe and keep the proofs."""
+        """Make every opened device safe and keep the proofs.
+
+        Faults that were put into links go first: nothing artificial stands in the way.
+        """
+        for control in self.links.values():
+            if control.link is not None:
+                control.link.calm()
         self.safe = make_safe(self._opened, self.clock)
         return self.safe
 
@@ -215,19 +256,22 @@ def assemble(
     clock: Clock = VirtualClock() if rig.kind == "sim" else WallClock()
     plant: Plant | None = load(PLANTS, rig.sim.plant)(rig.sim.step_hz) if rig.sim else None
     context = BenchContext(clock, plant, stopping)
-    base = path.resolve().parent
+    specs = {
+        one.role: _spec(one, addresses[one.role], path.resolve().parent) for one in rig.devices
+    }
     try:
-        devices = {
-            one.role: _build_device(
-                DeviceSpec(one.role, one.driver, addresses[one.role], one.parameters, base), context
-            )
-            for one in rig.devices
-        }
+        devices = {role: _build_device(spec, context) for role, spec in specs.items()}
     except BaseException:
         if plant is not None:
             plant.close()
         raise
-    return Bench(rig, path, clock, devices, plant, twin)
+    links = {role: spec.control for role, spec in specs.items()}
+    return Bench(rig, path, clock, devices, plant, twin, links)
+
+
+def _spec(device: RigDevice, address: str, base: Path) -> DeviceSpec:
+    link = {} if device.link is None else device.link.model_dump(mode="json", exclude_none=True)
+    return DeviceSpec(device.role, device.driver, address, device.parameters, base, link)
 
 
 def _build_device(spec: DeviceSpec, context: BenchContext) -> Device:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from rigs.link import LinkTable
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
@@ -36,12 +39,16 @@ class Port(_Table):
 
 
 class Device(_Table):
-    """One device on the bench. `parameters` are checked by its driver."""
+    """One device on the bench. `parameters` are checked by its driver, `link` says what its
+    line is to do besides moving bytes. `needs_calibration` are the quantities that have to have a
+    `[[calibrations]]` entry."""
 
     role: Name
     driver: Name
     port: Port | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
+    link: LinkTable | None = None
+    needs_calibration: tuple[Name, ...] = ()
 
 
 class Simulation(_Table):
@@ -52,10 +59,14 @@ class Simulation(_Table):
 
 
 class TwinPort(BaseModel):
-    """One emulated device: which emulator, and its options (checked by the emulator)."""
+    """One emulated device, or one bus of them: which emulator, and its options.
+
+    The emulator is found by entry point (group `hil.emulators`) and checks its own options;
+    "scene" is the link by which the twin itself is arranged, watched and spoilt.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    emulator: Literal["sts3215-bus", "agent", "scene"]
+    emulator: Name
 
     @property
     def options(self) -> dict[str, Any]:
@@ -63,10 +74,13 @@ class TwinPort(BaseModel):
 
 
 class Twin(_Table):
-    """The emulated devices of a `twin` rig and the plant behind them."""
+    """The emulated devices of a `twin` rig and the plant behind them.
+
+    A plant is needed where an emulator moves joints, and for a scene to be arranged.
+    """
 
     launcher: Name = "process"
-    plant: Name
+    plant: Name | None = None
     step_hz: int = Field(1000, ge=240, le=10_000)
     ports: dict[Name, TwinPort] = Field(min_length=1)
 
@@ -178,6 +192,37 @@ class Watchdog(_Table):
     tick_timeout_ms: float = Field(100.0, ge=10, le=10_000)
 
 
+class Calibration(_Table):
+    """That a quantity of a device was compared with something better, when, and until when that
+    is good: the day `due` is the last one. Dates are UTC dates.
+
+    `certificate` names the paper that says so; without one, `note` says how it was done. `value`
+    is what was found (an offset, a factor, a deviation), `uncertainty` its expanded one, both in
+    `unit`; nothing here is applied to what a device says.
+    """
+
+    role: Name
+    quantity: Name
+    on: date = Field(alias="date")
+    due: date
+    certificate: str | None = Field(None, min_length=1)
+    note: str | None = Field(None, min_length=1)
+    value: FiniteFloat | None = None
+    uncertainty: float | None = Field(None, gt=0, allow_inf_nan=False)
+    unit: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Calibration:
+        if self.due < self.on:
+            raise ValueError(f"due = {self.due} is before date = {self.on}")
+        if self.certificate is None and self.note is None:
+            raise ValueError("name the certificate, or say in note how it was done")
+        figures = self.value is not None or self.uncertainty is not None
+        if figures != (self.unit is not None):
+            raise ValueError("unit goes with value or uncertainty, and only with them")
+        return self
+
+
 class Rig(_Table):
     """Whole rig file."""
 
@@ -192,6 +237,7 @@ class Rig(_Table):
     realtime: Realtime = Field(default_factory=Realtime)
     fitness: Fitness = Field(default_factory=Fitness)
     watchdog: Watchdog = Field(default_factory=lambda: Watchdog.model_validate({}))
+    calibrations: list[Calibration] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _consistent(self) -> Rig:
@@ -203,7 +249,20 @@ class Rig(_Table):
             if (self.kind == kind) != (table is not None):
                 raise ValueError(f"table [{kind}] goes with kind = {kind!r}, and only with it")
         self._check_twin_ports()
+        self._check_calibrations(roles)
         return self
+
+    def _check_calibrations(self, roles: list[str]) -> None:
+        of = [(one.role, one.quantity) for one in self.calibrations]
+        for role, quantity in of:
+            if role not in roles:
+                raise ValueError(
+                    f"a calibration names role {role!r}; devices has: {', '.join(roles)}"
+                )
+            if of.count((role, quantity)) > 1:
+                raise ValueError(
+                    f"{role!r} has two calibrations of {quantity!r}; keep the newer one"
+                )
 
     def _check_twin_ports(self) -> None:
         served = set(self.twin.ports) if self.twin else set()

@@ -15,6 +15,17 @@ class Transport(Protocol):
         """For messages and records: where the pipe leads and how it is set."""
         ...
 
+    @property
+    def low_latency(self) -> bool:
+        """Whether the kernel's driver confirmed that it hands on bytes without delay. False
+        where there is no such setting, which says nothing about the real latency."""
+        ...
+
+    @property
+    def untimed(self) -> str:
+        """Why no claim on time can be certified over this pipe; empty where one can."""
+        ...
+
     def write(self, data: bytes, deadline: Deadline) -> None:
         """Hand all of `data` to the operating system.
 

@@ -1,4 +1,4 @@
-"""Serial ports of a POSIX host: one owner, no busy wait, one error for a lost link."""
+"""Serial ports of a POSIX host: one owner, raw bytes, low latency asked and verified."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ import contextlib
 import errno
 import fcntl
 import os
-import select
 import termios
 
+from drivers.transport.descriptor import DescriptorPort, Facts
 from drivers.transport.holders import holders
-from hil.clock import Clock, Deadline
-from hil.errors import BadInput, DeadlineMissed, DeviceNotFound, HarnessError, LinkLost, RigError
-
-_CHUNK = 4096
-_DISCARD_READS = 16
-"""Bound of `discard`: a peer that floods the port must not hold us."""
-
-_SELECT_LIMIT = 1024
-"""FD_SETSIZE of select(2)."""
+from drivers.transport.line import Line
+from drivers.transport.lost import LINK_ERRORS, lost
+from hil.clock import Clock
+from hil.errors import BadInput, DeviceNotFound, RigError
+from rigs.rights import how_to_get_rights
 
 _FLAGS_AT = 4
 _ASYNC_LOW_LATENCY = 0x2000
@@ -28,144 +24,42 @@ _ASYNC_LOW_LATENCY = 0x2000
 _NO_SERIAL_STRUCT = frozenset({errno.ENOTTY, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
 """What drivers without the ioctl (a pseudo-terminal, USB CDC) answer to it."""
 
-_PORT_RIGHTS = (
-    "add your user to the group that owns the port (usually dialout or uucp) and log in again,"
-    ' or install a udev rule: SUBSYSTEM=="tty", ATTRS{idVendor}=="...", GROUP="dialout"'
-)
+_PSEUDO_TERMINALS = range(136, 144)
+"""Major numbers of Unix98 pseudo-terminal slaves: Linux, admin-guide/devices.txt."""
+
+_PARITY = {"none": 0, "even": termios.PARENB, "odd": termios.PARENB | termios.PARODD}
+_STOP = {1: 0, 2: termios.CSTOPB}
 
 
-class SerialPort:
-    """An open serial port (`drivers.transport.base.Transport`); made by `open_serial`.
-
-    Attributes:
-        low_latency: whether the kernel driver confirmed ASYNC_LOW_LATENCY. False where the
-            driver has no such setting, which says nothing about its real latency.
-    """
-
-    def __init__(self, fd: int, path: str, baud: int, low_latency: bool) -> None:
-        self._fd = fd
-        self.path = path
-        self.baud = baud
-        self.low_latency = low_latency
-
-    @property
-    def description(self) -> str:
-        latency = ", low latency" if self.low_latency else ""
-        return f"{self.path} at {self.baud} baud{latency}"
-
-    def write(self, data: bytes, deadline: Deadline) -> None:
-        rest = memoryview(data)
-        while rest:
-            written = self._write_some(rest)
-            rest = rest[written:]
-            if rest and not written and not self._wait(deadline, for_input=False):
-                raise DeadlineMissed(
-                    f"{self.path} took {len(data) - len(rest)} of {len(data)} bytes in time"
-                )
-
-    def read(self, deadline: Deadline) -> bytes:
-        while True:
-            data = self._read_some()
-            if data or not self._wait(deadline, for_input=True):
-                return data
-
-    def discard(self) -> int:
-        dropped = 0
-        for _ in range(_DISCARD_READS):
-            data = self._read_some()
-            if not data:
-                break
-            dropped += len(data)
-        return dropped
-
-    def close(self) -> None:
-        if self._fd < 0:
-            return
-        fd, self._fd = self._fd, -1
-        _release(fd)
-
-    def _read_some(self) -> bytes:
-        """What is there, b"" for nothing; an end of file is a lost link."""
-        try:
-            data = os.read(self._open_fd(), _CHUNK)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            raise self._lost(error) from error
-        if not data:
-            raise LinkLost(
-                f"{self.path} hung up",
-                "check cable and power; `ls /dev/serial/by-id` shows what is plugged in",
-            )
-        return data
-
-    def _write_some(self, data: memoryview) -> int:
-        try:
-            return os.write(self._open_fd(), data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise self._lost(error) from error
-
-    def _wait(self, deadline: Deadline, *, for_input: bool) -> bool:
-        """Whether the port became ready before the deadline.
-
-        select and not poll: Python rounds the time-out of poll up to whole milliseconds,
-        which is a good part of the time a tick has for its reads.
-        """
-        remaining_s = deadline.remaining_s()
-        if remaining_s <= 0:
-            return False
-        watched = [self._open_fd()]
-        try:
-            ready = select.select(
-                watched if for_input else [], [] if for_input else watched, [], remaining_s
-            )
-        except OSError as error:
-            raise self._lost(error) from error
-        return bool(ready[0] or ready[1])
-
-    def _open_fd(self) -> int:
-        if self._fd < 0:
-            raise LinkLost(f"{self.path} is closed")
-        return self._fd
-
-    def _lost(self, error: OSError) -> LinkLost:
-        return LinkLost(
-            f"{self.path} is gone: {error.strerror or error}",
-            "check cable and power; `ls /dev/serial/by-id` shows what is plugged in",
-        )
-
-
-def open_serial(path: str, baud: int, clock: Clock) -> SerialPort:
-    """Open a serial port raw, 8N1, without flow control, for this process alone.
+def open_serial(path: str, line: Line | int, clock: Clock) -> DescriptorPort:
+    """Open a serial port raw, without flow control, for this process alone.
 
     Args:
         path: device path, already resolved from an identity (`drivers.discovery`).
-        baud: a rate that the host's termios knows.
+        line: how to set it, or the rate alone for 8N1; a rate that the host's termios knows.
         clock: the clock of the deadlines to come; must be a wall clock.
 
-    Errors: BadInput (rate not supported, no permission, not a serial port, virtual clock),
-    DeviceNotFound (no such path), RigError (in use by somebody else), LinkLost.
+    Errors: BadInput (rate or parity not supported, no permission, not a serial port, virtual
+    clock), DeviceNotFound (no such path), RigError (in use by somebody else), LinkLost.
     """
     if clock.virtual:
         raise BadInput(f"{path} needs a wall clock", "use a twin or real rig for serial ports")
-    speed = _speed(path, baud)
+    line = Line(line) if isinstance(line, int) else line
+    speed = _speed(path, line.baud)
     fd = _open(path)
     try:
-        if fd >= _SELECT_LIMIT:
-            raise HarnessError(f"{path}: {fd} open files are too many for select")
         _claim(fd, path)
-        _configure(fd, path, baud, speed)
+        _configure(fd, path, line, speed)
         low_latency = _ask_low_latency(fd)
         termios.tcflush(fd, termios.TCIOFLUSH)
-    except (OSError, termios.error) as error:  # termios.error is no OSError
+    except LINK_ERRORS as error:
         _release(fd)
-        raise LinkLost(f"{path} cannot be set up: {error}") from error
+        raise lost(path, "cannot be set up", error) from error
     except BaseException:
         _release(fd)
         raise
-    return SerialPort(fd, path, baud, low_latency)
+    said = f"{path} at {line}{', low latency' if low_latency else ''}"
+    return DescriptorPort(fd, Facts(path, said, low_latency), _release)
 
 
 def _speed(path: str, baud: int) -> int:
@@ -182,7 +76,7 @@ def _open(path: str) -> int:
     try:
         return os.open(path, flags)
     except PermissionError as error:
-        raise BadInput(f"no permission to open {path}", _PORT_RIGHTS) from error
+        raise BadInput(f"no permission to open {path}", how_to_get_rights()) from error
     except FileNotFoundError as error:
         raise DeviceNotFound(
             f"there is no port {path}", "`ls /dev/serial/by-id` shows what is plugged in"
@@ -190,7 +84,7 @@ def _open(path: str) -> int:
     except OSError as error:
         if error.errno == errno.EBUSY:
             raise _in_use(path) from error
-        raise LinkLost(f"{path} cannot be opened: {error.strerror}") from error
+        raise lost(path, "cannot be opened", error) from error
 
 
 def _claim(fd: int, path: str) -> None:
@@ -208,22 +102,34 @@ def _claim(fd: int, path: str) -> None:
 
 
 def _in_use(path: str) -> RigError:
-    others = [str(holder) for holder in holders(path) if holder.pid != os.getpid()]
-    if not others and holders(path):
-        others = ["this process"]
-    who = ", ".join(others) or "a process that this user may not see"
+    seen = holders(path)
+    here = ["this process"] if any(holder.pid == os.getpid() for holder in seen) else []
+    others = [str(holder) for holder in seen if holder.pid != os.getpid()]
+    who = ", ".join(here + others) or "a process that this user may not see"
     return RigError(f"{path} is in use by {who}", "end it, or give each program its own port")
 
 
-def _configure(fd: int, path: str, baud: int, speed: int) -> None:
+def _configure(fd: int, path: str, line: Line, speed: int) -> None:
     settings = termios.tcgetattr(fd)
-    settings[:6] = [0, 0, termios.CS8 | termios.CREAD | termios.CLOCAL, 0, speed, speed]
+    # a byte with a wrong parity is dropped; the default would hand on a 0 in its place
+    checked = termios.INPCK | termios.IGNPAR if line.parity != "none" else 0
+    framing = _PARITY[line.parity] | _STOP[line.stop_bits]
+    bits = termios.CS8 | termios.CREAD | termios.CLOCAL | framing
+    settings[:6] = [checked, 0, bits, 0, speed, speed]
     # with VMIN 1 an empty port reads as EAGAIN, and b"" can only be a hang-up
     settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0
     termios.tcsetattr(fd, termios.TCSANOW, settings)
     applied = termios.tcgetattr(fd)
     if applied[4:6] != [speed, speed]:
-        raise BadInput(f"{path} does not accept {baud} baud", "check adapter and rig file")
+        raise BadInput(f"{path} does not accept {line.baud} baud", "check adapter and rig file")
+    mask = termios.PARENB | termios.PARODD | termios.CSTOPB
+    if applied[2] & mask != framing and not _is_pseudo_terminal(fd):
+        raise BadInput(f"{path} does not accept {line}", "check adapter and rig file")
+
+
+def _is_pseudo_terminal(fd: int) -> bool:
+    """There is no line behind one, so that the kernel takes its parity away."""
+    return os.major(os.fstat(fd).st_rdev) in _PSEUDO_TERMINALS
 
 
 def _ask_low_latency(fd: int) -> bool:

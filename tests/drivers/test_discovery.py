@@ -68,10 +68,18 @@ def test_file_url(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["rfc2217://rig:4000", "socket://10.0.0.7:5025", "loop://", "replay:///tmp/arm.wire"]
+)
+def test_url_that_is_opened_as_it_is(url: str) -> None:
+    assert resolve(Port(url=url), {}, bench) == url
+
+
+@pytest.mark.parametrize(
     ("url", "part"),
     [
-        ("rfc2217://rig:4000", "only file"),
-        ("/dev/pts/5", "only file"),
+        ("rfc2217://rig", "HOST:PORT"),
+        ("spy:///dev/ttyUSB0", "file:///dev/..."),
+        ("/dev/pts/5", "file:///dev/..."),
         ("file://rig/dev/pts/5", "form file"),
         ("file:///dev/ttyUSB0", "usb_serial"),
         ("file:///dev/ttyACM1", "1a86:55d3"),

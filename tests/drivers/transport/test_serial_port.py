@@ -1,44 +1,25 @@
 """The POSIX transport over pseudo-terminals."""
 
 import os
-import pty
+import re
 import select
 import subprocess
 import sys
+import termios
 import threading
-import tty
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from wire_ends import CLOCK, Peer, soon
 
+from drivers.transport.descriptor import DescriptorPort
 from drivers.transport.holders import holders
 from drivers.transport.latency import latency_timer_ms
-from drivers.transport.posix import SerialPort, open_serial
-from hil.clock import NS_PER_MS, Deadline, VirtualClock, WallClock
+from drivers.transport.line import Line
+from drivers.transport.posix import open_serial
+from hil.clock import VirtualClock
 from hil.errors import BadInput, DeadlineMissed, DeviceNotFound, LinkLost, RigError
-
-CLOCK = WallClock()
-
-
-def soon(ms: int = 3000) -> Deadline:
-    return Deadline.after(CLOCK, ms * NS_PER_MS)
-
-
-class Peer:
-    """The far end of a pseudo-terminal."""
-
-    def __init__(self) -> None:
-        self.fd, slave = pty.openpty()
-        tty.setraw(slave)
-        self.path = os.ttyname(slave)
-        self._slave = slave
-
-    def unplug(self) -> None:
-        for name in ("fd", "_slave"):
-            fd = getattr(self, name)
-            if fd >= 0:
-                os.close(fd)
-                setattr(self, name, -1)
 
 
 @pytest.fixture
@@ -49,13 +30,13 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.fixture
-def port(peer: Peer) -> Iterator[SerialPort]:
+def port(peer: Peer) -> Iterator[DescriptorPort]:
     opened = open_serial(peer.path, 1_000_000, CLOCK)
     yield opened
     opened.close()
 
 
-def test_bytes_both_ways_unchanged(peer: Peer, port: SerialPort) -> None:
+def test_bytes_both_ways_unchanged(peer: Peer, port: DescriptorPort) -> None:
     everything = bytes(range(256))  # raw: no echo, no newline or control character handling
     port.write(everything, soon())
     assert os.read(peer.fd, 1000) == everything
@@ -63,7 +44,7 @@ def test_bytes_both_ways_unchanged(peer: Peer, port: SerialPort) -> None:
     assert port.read(soon()) == everything
 
 
-def test_read_returns_with_the_first_byte(peer: Peer, port: SerialPort) -> None:
+def test_read_returns_with_the_first_byte(peer: Peer, port: DescriptorPort) -> None:
     timer = threading.Timer(0.02, os.write, (peer.fd, b"x"))
     timer.start()
     deadline = soon(60_000)
@@ -72,46 +53,48 @@ def test_read_returns_with_the_first_byte(peer: Peer, port: SerialPort) -> None:
     timer.join()
 
 
-def test_read_of_nothing_ends_at_its_deadline(port: SerialPort) -> None:
+def test_read_of_nothing_ends_at_its_deadline(port: DescriptorPort) -> None:
     deadline = soon(5)
     assert port.read(deadline) == b""
     assert deadline.expired
     assert port.read(deadline) == b""
 
 
-def test_read_after_the_deadline_still_gives_what_is_there(peer: Peer, port: SerialPort) -> None:
+def test_read_after_the_deadline_still_gives_what_is_there(
+    peer: Peer, port: DescriptorPort
+) -> None:
     os.write(peer.fd, b"late")
     select.select([port._fd], [], [], 1)
     assert port.read(soon(0)) == b"late"
 
 
-def test_discard_drops_and_counts(peer: Peer, port: SerialPort) -> None:
+def test_discard_drops_and_counts(peer: Peer, port: DescriptorPort) -> None:
     os.write(peer.fd, b"x" * 100)
     select.select([port._fd], [], [], 1)
     assert port.discard() == 100
     assert port.discard() == 0
 
 
-def test_write_that_nobody_takes_keeps_its_deadline(port: SerialPort) -> None:
+def test_write_that_nobody_takes_keeps_its_deadline(port: DescriptorPort) -> None:
     deadline = soon(20)
     with pytest.raises(DeadlineMissed, match="of 1000000 bytes"):
         port.write(bytes(1_000_000), deadline)
     assert deadline.expired
 
 
-def test_write_after_the_deadline_still_leaves(peer: Peer, port: SerialPort) -> None:
+def test_write_after_the_deadline_still_leaves(peer: Peer, port: DescriptorPort) -> None:
     port.write(b"stop", soon(0))
     assert os.read(peer.fd, 100) == b"stop"
 
 
-def test_waiting_costs_no_processor_time(port: SerialPort) -> None:
+def test_waiting_costs_no_processor_time(port: DescriptorPort) -> None:
     before = os.times()
     port.read(soon(300))
     after = os.times()
     assert (after.user + after.system) - (before.user + before.system) < 0.15
 
 
-def test_unplugged(peer: Peer, port: SerialPort) -> None:
+def test_unplugged(peer: Peer, port: DescriptorPort) -> None:
     peer.unplug()
     for use in (
         lambda: port.read(soon()),
@@ -127,7 +110,7 @@ def test_unplugged(peer: Peer, port: SerialPort) -> None:
         port.read(soon())
 
 
-def test_unplugged_while_waiting(peer: Peer, port: SerialPort) -> None:
+def test_unplugged_while_waiting(peer: Peer, port: DescriptorPort) -> None:
     timer = threading.Timer(0.02, peer.unplug)
     timer.start()
     with pytest.raises(LinkLost):
@@ -135,7 +118,7 @@ def test_unplugged_while_waiting(peer: Peer, port: SerialPort) -> None:
     timer.join()
 
 
-def test_second_owner_is_refused_and_told_who_holds_it(peer: Peer, port: SerialPort) -> None:
+def test_second_owner_is_refused_and_told_who_holds_it(peer: Peer, port: DescriptorPort) -> None:
     with pytest.raises(RigError, match="in use by this process"):
         open_serial(peer.path, 1_000_000, CLOCK)
     port.close()
@@ -201,14 +184,61 @@ def test_permission_denied_says_what_to_do(monkeypatch: pytest.MonkeyPatch, peer
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("drivers.transport.posix.os.open", denied)
-    with pytest.raises(BadInput, match="dialout"):
+    with pytest.raises(BadInput, match="dialout") as caught:
         open_serial(peer.path, 9600, CLOCK)
+    named = re.search(r"sudo cp (\S+)", caught.value.remedy)
+    assert named is not None
+    assert Path(named[1]).is_file(), "the rules that the message names are there"
 
 
-def test_description_names_port_and_rate(peer: Peer, port: SerialPort) -> None:
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        (Line(9600), 0),
+        (Line(9600, "even", 1), termios.PARENB),
+        (Line(9600, "odd", 2), termios.PARENB | termios.PARODD | termios.CSTOPB),
+        (Line(9600, "none", 2), termios.CSTOPB),
+    ],
+)
+def test_parity_and_stop_bits_are_asked(
+    monkeypatch: pytest.MonkeyPatch, peer: Peer, line: Line, flags: int
+) -> None:
+    asked: list[list] = []
+
+    def spied(fd: int, when: int, settings: list) -> None:
+        asked.append(settings)
+        original(fd, when, settings)
+
+    original = termios.tcsetattr
+    monkeypatch.setattr("drivers.transport.posix.termios.tcsetattr", spied)
+    port = open_serial(peer.path, line, CLOCK)
+    port.close()
+    framing = asked[0][2] & (termios.PARENB | termios.PARODD | termios.CSTOPB)
+    assert framing == flags
+    assert bool(asked[0][0] & termios.IGNPAR) == (line.parity != "none")
+    assert str(line) in port.description
+
+
+def test_framing_that_a_port_does_not_take_is_refused(
+    monkeypatch: pytest.MonkeyPatch, peer: Peer
+) -> None:
+    # a pseudo-terminal has no line, so that the kernel takes the parity away; an adapter that
+    # does so cannot be used
+    monkeypatch.setattr("drivers.transport.posix._is_pseudo_terminal", lambda _fd: False)
+    with pytest.raises(BadInput, match="does not accept 9600 baud, 8E1"):
+        open_serial(peer.path, Line(9600, "even"), CLOCK)
+
+
+def test_bits_on_the_wire() -> None:
+    assert Line(9600).bits_per_byte == 10
+    assert Line(9600, "even", 2).bits_per_byte == 12
+
+
+def test_description_names_port_and_rate(peer: Peer, port: DescriptorPort) -> None:
     assert peer.path in port.description
     assert "1000000" in port.description
     assert port.low_latency is False  # a pseudo-terminal has no such setting
+    assert port.untimed == ""
 
 
 def test_latency_timer_of_an_adapter(tmp_path) -> None:
