@@ -1,7 +1,8 @@
 """The agent: the program on an AI terminal that runs networks for the testbed.
 
-One thread, one host at a time, no waiting but in `poll`. It ends on SIGTERM or SIGINT, and as
-a child of a twin when its parent is gone (end of file on standard input).
+One host at a time; one thread reads the line, this one works and answers, and neither waits but
+in `poll`. It ends on SIGTERM or SIGINT, and as a child of a twin when its parent is gone (end of
+file on standard input).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TextIO
@@ -22,6 +23,7 @@ from typing import TextIO
 import hil
 from drivers.terminal import messages
 from drivers.terminal.codec import Decoder, encode
+from drivers.terminal.inbox import Inbox
 from drivers.terminal.port import Line, open_device, open_pty
 from drivers.terminal.session import Limits, Session, superseded
 from hil.errors import BadInput
@@ -52,18 +54,18 @@ def serve(port: str | None, pty: bool, delay_ms: float, out: TextIO, lifeline: b
     with (
         closing(open_pty() if port is None else open_device(port)) as line,
         _stop_signals(ignore_interrupt=lifeline) as stop_fd,
+        closing(_Server(line, delay_ms)) as server,
     ):
-        server = _Server(line, delay_ms)
         use_one_thread()
         gc.freeze()
         ready = {"port": line.path, "pid": os.getpid(), "version": hil.__version__}
         out.write(json.dumps(ready) + "\n")
         out.flush()
-        _serve_line(server, line.fd, stop_fd, _lifeline_fd() if lifeline else None)
+        _serve_line(server, stop_fd, _lifeline_fd() if lifeline else None)
 
 
 class _Server:
-    """Decoder and session on one line."""
+    """Inbox and session on one line."""
 
     def __init__(self, line: Line, delay_ms: float) -> None:
         limits = Limits()
@@ -74,21 +76,25 @@ class _Server:
         self._session = Session(
             hil.__version__, limits, delay_ms, time.monotonic_ns, self._link_counters
         )
+        self.inbox = Inbox(line, self._decoder, limits.window, self._session.overhear)
 
     def serve_input(self) -> None:
-        """Answer everything that has come in."""
-        batch = self._decoder.feed(self._line.read())
-        received_ns = time.monotonic_ns()
-        skipped = superseded(batch)
-        for place, message in enumerate(batch):
+        """Answer everything that has come in. Errors: LinkLost when the line has ended."""
+        batch = self.inbox.take()
+        skipped = superseded([received.message for received in batch])
+        for place, received in enumerate(batch):
             if place in skipped:
                 text = "a newer infer is waiting"
-                answer: messages.Answer = self._session.refuse(message, "superseded", text)
+                answer: messages.Answer = self._session.refuse(received.message, "superseded", text)
             else:
-                answer = self._session.answer(message, received_ns)
-            self._send(message, answer)
+                answer = self._session.answer(received.message, received.at_ns)
+            self._send(received.message, answer)
 
-    def _send(self, request: dict[str, object], answer: messages.Answer) -> None:
+    def close(self) -> None:
+        """Stop reading."""
+        self.inbox.close()
+
+    def _send(self, request: Mapping[str, object], answer: messages.Answer) -> None:
         try:
             frame = encode(answer.map(), self._limits.max_frame)
         except BadInput as error:  # outputs larger than a frame
@@ -104,16 +110,17 @@ class _Server:
         return {**asdict(self._decoder.counters), **asdict(self._line.counters)}
 
 
-def _serve_line(server: _Server, line_fd: int, stop_fd: int, lifeline_fd: int | None) -> None:
+def _serve_line(server: _Server, stop_fd: int, lifeline_fd: int | None) -> None:
+    inbox_fd = server.inbox.fileno()
     poller = select.poll()
-    for fd in (line_fd, stop_fd, lifeline_fd):
+    for fd in (inbox_fd, stop_fd, lifeline_fd):
         if fd is not None:
             poller.register(fd, select.POLLIN)
     while True:
         ready = {fd for fd, _ in poller.poll()}  # idle until there is something to do
         if stop_fd in ready or (lifeline_fd in ready and _at_end(lifeline_fd)):
             return
-        if line_fd in ready:
+        if inbox_fd in ready:
             server.serve_input()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from math import ceil
 
@@ -12,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 import hil
 from drivers.terminal import messages
 from drivers.terminal.client import Client
-from drivers.transport.posix import open_serial
+from drivers.terminal.transfer import Transfer, TransferCounters
+from drivers.transport.link import open_link
 from hil.clock import Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -27,9 +29,8 @@ from hil.contracts import (
     ModelImage,
     SafeProof,
 )
-from hil.errors import BadInput, DeviceFault, HilError, ModelRefused, ProtocolError
+from hil.errors import BadInput, CapabilityMissing, DeviceFault, HilError, ModelRefused
 
-_CHUNK_BYTES = 4096
 _HOT_C = 85.0
 _IN_FLIGHT = 8
 """Requests that may wait for an answer; the agent itself keeps only the newest."""
@@ -50,7 +51,7 @@ def build(spec: DeviceSpec, context: BenchContext) -> TerminalAgent:
             f"device {spec.role!r}: a terminal needs a port", "give it `port` in the rig file"
         )
     parameters = device_parameters(spec, Parameters)
-    return TerminalAgent(spec.role, spec.address, parameters, context)
+    return TerminalAgent(spec, parameters, context)
 
 
 class TerminalAgent:
@@ -58,26 +59,36 @@ class TerminalAgent:
 
     capabilities = frozenset({Capability.INFERENCE})
 
-    def __init__(
-        self, role: str, address: str, parameters: Parameters, context: BenchContext
-    ) -> None:
-        self.role = role
-        self._address = address
+    def __init__(self, spec: DeviceSpec, parameters: Parameters, context: BenchContext) -> None:
+        self.role = spec.role
+        self._spec = spec
         self._baud = parameters.baud
         self._clock = context.clock
         self._client: Client | None = None
         self._welcome: messages.Welcome | None = None
+        self._known: messages.Welcome | None = None  # outlives `close`
+        self._agent_restarts = 0
+        self._losses = TransferCounters()
         self._asked_ns: dict[int, int] = {}
+        self._infers: deque[int] = deque(maxlen=_IN_FLIGHT)  # the newest ones
 
     def open(self, deadline: Deadline) -> None:
+        """Take the port and begin a session. Opened again, the same terminal has to answer; an
+        agent that has started anew since is counted.
+
+        Errors: those of `open_link`; ProtocolError without a common version of the protocol;
+        DeviceFault where another terminal answers; DeadlineMissed, LinkLost.
+        """
         self.close()
-        client = Client(open_serial(self._address, self._baud, self._clock))
+        client = Client(open_link(self._spec, self._baud, self._clock, deadline=deadline))
         try:
-            self._welcome = client.hello(f"hil-testbed {hil.__version__}", deadline)
-        except HilError:
+            welcome = client.hello(f"hil-testbed {hil.__version__}", deadline)
+            self._require_same(welcome)
+        except BaseException:
             client.close()
             raise
         self._client = client
+        self._welcome = self._known = welcome
 
     def identity(self, deadline: Deadline) -> Identity:
         """As told at `open`: the protocol has no way for it to change later."""
@@ -92,6 +103,8 @@ class TerminalAgent:
                 "clock_resolution_ns": welcome.clock_resolution_ns,
                 "max_frame": welcome.max_frame,
                 "max_model": welcome.max_model,
+                "window": welcome.window,
+                "agent_process": welcome.boot or "not told",
             },
         )
 
@@ -116,38 +129,40 @@ class TerminalAgent:
         return ClockExchange(sent_ns, pong.received_ns, pong.sent_ns, received_ns)
 
     def counters(self) -> Mapping[str, int]:
-        return self._client.counters() if self._client else {}
+        if self._client is None:
+            return {}
+        return {
+            **self._client.counters(),
+            "agent_restarts": self._agent_restarts,
+            "load_resumes": self._losses.resumes,
+            "load_resent_bytes": self._losses.resent_bytes,
+        }
 
     def load(self, model: ModelImage, deadline: Deadline) -> None:
-        """As the contract says; the terminal checks the digest itself."""
-        client = self._opened()
-        total, limit = len(model.content), self._greeting().max_model
-        if total > limit:
+        """As the contract says; the terminal checks the digest itself. What the line loses is
+        sent again, and counted."""
+        client, welcome = self._opened(), self._greeting()
+        if len(model.content) > welcome.max_model:
             raise ModelRefused(
-                f"{self.role}: model {model.name!r} has {total} bytes, the terminal takes {limit}"
+                f"{self.role}: model {model.name!r} has {len(model.content)} bytes, the terminal"
+                f" takes {welcome.max_model}"
             )
         for seq in self._asked_ns:  # questions to the network before
             client.forget(seq)
         self._asked_ns = {}
-        begin = messages.LoadBegin(
-            seq=client.next_seq(),
-            name=model.name,
-            total=total,
-            sha256=model.sha256,
-            preprocess={name: dict(plain) for name, plain in model.preprocess.items()},
-        )
-        client.ask(begin, messages.LoadAck, deadline)
-        self._send_chunks(client, model.content, deadline)
-        end = messages.LoadEnd(seq=client.next_seq())
-        loaded = client.ask(end, messages.Loaded, deadline)
-        if loaded.sha256 != model.sha256:
-            raise DeviceFault(f"{self.role}: loaded {loaded.sha256}, sent was {model.sha256}")
+        transfer = Transfer(client, welcome.window)
+        try:
+            transfer.send(model, deadline)
+        finally:
+            self._losses.resumes += transfer.counters.resumes
+            self._losses.resent_bytes += transfer.counters.resent_bytes
 
     def infer(
         self, inputs: Mapping[str, NDArray[np.float32] | bytes], deadline: Deadline
     ) -> InferenceResult:
         client = self._opened()
         request = _request(client, inputs)
+        self._infers.append(request.seq)
         client.send(request, deadline)
         asked_ns = self._clock.now_ns()
         result, answered_ns = client.arrival(request, messages.Result, deadline)
@@ -158,6 +173,7 @@ class TerminalAgent:
         few requests without an answer the oldest is given up."""
         client = self._opened()
         request = _request(client, inputs)
+        self._infers.append(request.seq)
         client.send(request, deadline)
         self._asked_ns[request.seq] = self._clock.now_ns()
         while len(self._asked_ns) > _IN_FLIGHT:
@@ -181,10 +197,30 @@ class TerminalAgent:
             del self._asked_ns[seq]
         return result.seq, _inferred(result, asked_ns, answered_ns)
 
+    def cancel(self, ticket: int | None, deadline: Deadline) -> str:
+        """Stop the inference with this ticket, or without one the upload that was begun; no
+        answer to it will come.
+
+        Returns "stopped" (it was running), "dropped" (it waited, or was an upload) or "nothing"
+        (it was over). Errors: CapabilityMissing by protocol 1, DeadlineMissed, LinkLost.
+        """
+        client = self._opened()
+        if self._greeting().version < messages.VERSION_2:
+            raise CapabilityMissing(
+                f"{self.role}: the terminal speaks protocol 1, which cannot cancel",
+                "update its agent",
+            )
+        if ticket is not None:
+            client.forget(ticket)
+            self._asked_ns.pop(ticket, None)
+        cancel = messages.Cancel(seq=client.next_seq(), target=ticket)
+        return client.ask(cancel, messages.Cancelled, deadline).outcome
+
     def make_safe(self, deadline: Deadline) -> SafeProof:
-        """Drop the network and read back that the terminal is idle."""
+        """End what runs, drop the network, and read back that the terminal is idle."""
         started_ns = self._clock.now_ns()
         try:
+            self._cancel_all(deadline)
             self._ask_health(messages.Reset, deadline)
             health = self._ask_health(messages.Status, deadline)
         except HilError as error:
@@ -206,30 +242,34 @@ class TerminalAgent:
         if client is not None:
             client.close()
 
-    def _send_chunks(self, client: Client, content: bytes, deadline: Deadline) -> None:
-        """Chunks in order, with no more unacknowledged bytes on the way than the terminal
-        has room for: the buffers of UARTs and pseudo-terminals are small."""
-        window = self._greeting().window
-        size = min(_CHUNK_BYTES, window)
-        chunks = [
-            messages.LoadChunk(seq=client.next_seq(), offset=at, data=content[at : at + size])
-            for at in range(0, len(content), size)
+    def _cancel_all(self, deadline: Deadline) -> None:
+        """What `submit` and `infer` have asked and the terminal may still be at. All are
+        cancelled before the first is waited for: the next one would begin to run."""
+        if self._greeting().version < messages.VERSION_2:
+            return
+        client = self._opened()
+        cancels = [
+            messages.Cancel(seq=client.next_seq(), target=seq)
+            for seq in self._infers
+            if client.unanswered(seq)
         ]
-        ahead = max(1, window // size)
-        for place, chunk in enumerate(chunks):
-            if place >= ahead:
-                self._acknowledged(client, chunks[place - ahead], deadline)
-            client.send(chunk, deadline)
-        for chunk in chunks[-ahead:]:
-            self._acknowledged(client, chunk, deadline)
+        for cancel in cancels:
+            client.send(cancel, deadline)
+        for cancel in cancels:
+            client.arrival(cancel, messages.Cancelled, deadline)
 
-    def _acknowledged(self, client: Client, chunk: messages.LoadChunk, deadline: Deadline) -> None:
-        received = client.wait(chunk, messages.LoadAck, deadline).received
-        if received != chunk.offset + len(chunk.data):
-            raise ProtocolError(
-                f"{self.role}: acknowledged {received} bytes, sent were"
-                f" {chunk.offset + len(chunk.data)}"
+    def _require_same(self, welcome: messages.Welcome) -> None:
+        known = self._known
+        if known is None:
+            return
+        if (known.model, known.serial) != (welcome.model, welcome.serial):
+            raise DeviceFault(
+                f"{self.role}: another terminal answers: {welcome.model} {welcome.serial}, before"
+                f" it was {known.model} {known.serial}",
+                "connect the terminal with which the run began",
             )
+        if known.boot != welcome.boot:
+            self._agent_restarts += 1
 
     def _ask_health(
         self, request: type[messages.Status] | type[messages.Reset], deadline: Deadline

@@ -1,14 +1,15 @@
 """Messages of the terminal protocol as typed values; validated where they come in.
 
 Host -> agent are *requests*, agent -> host *answers*; an answer carries the sequence number
-of its request. Fields that a receiver does not know are ignored, so that version 1 can grow.
+of its request. Fields that a receiver does not know are ignored, so that a version can grow.
+Fields of version 2 are None, and left out, where version 1 is spoken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hil.errors import ProtocolError
 
-VERSION = 1
+VERSIONS = (1, 2)
+"""Versions that both ends of this project speak; `docs/terminal-agent.md` has them."""
+
+VERSION_2 = 2
+"""It brought sessions, uploads that go on after a loss, credit for what is unanswered, and
+`cancel`."""
+
 SEQUENCE_LIMIT = 2**32
 
+Array = NDArray[np.float32]
 State = Literal["idle", "loading", "ready"]
 ErrorCode = Literal[
     "bad-message",  # a field is missing, of the wrong type or out of range
@@ -33,13 +41,16 @@ ErrorCode = Literal[
     "input",  # an input is missing, unknown, of the wrong shape, or no image
     "inference",  # the network failed at run time
     "superseded",  # a newer infer was waiting already
+    "cancelled",  # the host has asked for that
 ]
+Outcome = Literal["stopped", "dropped", "nothing"]
 
 _Sequence = Annotated[int, Field(ge=0, lt=SEQUENCE_LIMIT)]
 _Stamp = Annotated[int, Field(ge=0, lt=2**63)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Text = Annotated[str, Field(max_length=1024)]
 _Name = Annotated[str, Field(min_length=1, max_length=128)]
+_Session = Annotated[int, Field(ge=1, lt=2**32)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Side = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -96,7 +107,12 @@ class _Message(_Part):
 
 
 class Request(_Message):
-    """What the host sends."""
+    """What the host sends. `session` is that of the welcome, from version 2 on."""
+
+    session: _Session | None = None
+
+    def map(self) -> dict[str, object]:
+        return _without_none(self.model_dump(), "session")
 
 
 class Answer(_Message):
@@ -146,9 +162,17 @@ class Reset(Request):
     type: Literal["reset"] = "reset"
 
 
+class Cancel(Request):
+    """Stop the inference with sequence number `target`; without one, drop the upload."""
+
+    type: Literal["cancel"] = "cancel"
+    target: _Sequence | None = None
+
+
 class Welcome(Answer):
-    """Answer to hello. Sizes in bytes: `max_frame` without delimiter, `window` of chunk data
-    that may be unacknowledged."""
+    """Answer to hello. Sizes in bytes: `max_frame` without delimiter, `window` of what may be
+    unanswered. `session` and `boot` from version 2 on: this conversation, and the agent's
+    process, by numbers that differ from those before."""
 
     type: Literal["welcome"] = "welcome"
     version: Annotated[int, Field(ge=1, lt=2**16)]
@@ -160,10 +184,16 @@ class Welcome(Answer):
     max_frame: Annotated[int, Field(ge=1024, lt=2**32)]
     max_model: Annotated[int, Field(ge=1, lt=2**40)]
     window: Annotated[int, Field(ge=256, lt=2**32)]
+    session: _Session | None = None
+    boot: _Session | None = None
+
+    def map(self) -> dict[str, object]:
+        return _without_none(self.model_dump(), "session", "boot")
 
 
 class LoadAck(Answer):
-    """Answer to load-begin (0) and to every chunk: bytes received so far."""
+    """Answer to load-begin and to every chunk: bytes received so far, by version 2 also in
+    sessions before."""
 
     type: Literal["load-ack"] = "load-ack"
     received: _Count
@@ -188,6 +218,14 @@ class Result(Answer):
     start_ns: _Stamp
     end_ns: _Stamp
     sent_ns: _Stamp
+
+
+class Cancelled(Answer):
+    """Answer to cancel: a running inference was `stopped`, a waiting one or an upload was
+    `dropped`, or there was `nothing` to cancel any more."""
+
+    type: Literal["cancelled"] = "cancelled"
+    outcome: Outcome
 
 
 class Pong(Answer):
@@ -215,6 +253,10 @@ class Error(Answer):
     type: Literal["error"] = "error"
     code: ErrorCode
     text: _Text
+
+
+def _without_none(plain: dict[str, Any], *names: str) -> dict[str, object]:
+    return {key: value for key, value in plain.items() if value is not None or key not in names}
 
 
 _M = TypeVar("_M", bound=_Message)
@@ -246,9 +288,11 @@ class Parser(Generic[_M]):
 
 def requests() -> Parser[Request]:
     """Parser for the agent's side."""
-    return Parser[Request](Hello, LoadBegin, LoadChunk, LoadEnd, Infer, Ping, Status, Reset)
+    return Parser[Request](
+        *(Hello, LoadBegin, LoadChunk, LoadEnd, Infer, Cancel, Ping, Status, Reset)
+    )
 
 
 def answers() -> Parser[Answer]:
     """Parser for the host's side."""
-    return Parser[Answer](Welcome, LoadAck, Loaded, Result, Pong, Health, Error)
+    return Parser[Answer](Welcome, LoadAck, Loaded, Result, Cancelled, Pong, Health, Error)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from hil.errors import BadInput, LinkLost
 
 _READ_BYTES = 65_536
-_READ_LIMIT = 1_048_576  # at once; more waits in the kernel
 _MS_PER_S = 1000
 
 
@@ -36,20 +35,17 @@ class Line:
         os.set_blocking(fd, False)
 
     def read(self) -> bytes:
-        """What is there, at most about 1 MiB. Errors: LinkLost."""
-        received = bytearray()
-        while len(received) < _READ_LIMIT:
-            try:
-                data = os.read(self.fd, _READ_BYTES)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                raise LinkLost(f"{self.path}: {error.strerror}") from error
-            if not data:
-                raise LinkLost(f"{self.path}: hung up")
-            received += data
-        self.counters.bytes_read += len(received)
-        return bytes(received)
+        """What is there, at most 64 KiB; b"" for nothing. Errors: LinkLost."""
+        try:
+            data = os.read(self.fd, _READ_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise LinkLost(f"{self.path}: {error.strerror}") from error
+        if not data:
+            raise LinkLost(f"{self.path}: hung up")
+        self.counters.bytes_read += len(data)
+        return data
 
     def write(self, data: bytes, timeout_s: float) -> bool:
         """Write all of `data`; False when the host did not take it in time.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.terminal import machine, messages
 from drivers.terminal.codec import MAX_FRAME
+from drivers.terminal.picture import MAX_PIXELS, jpeg_size
+from drivers.terminal.runner import Cancelled, Runner, StoppableNetwork
 from drivers.terminal.upload import Upload
 from hil.errors import BadInput, DeviceFault, HilError, ModelRefused, ProtocolError
-from models.runtime import Network, runtime_version
+from models.runtime import runtime_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,14 @@ class Limits:
 
     max_frame: int = MAX_FRAME
     max_model: int = 64 * 1024 * 1024
-    window: int = 16 * 1024
+    window: int = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     name: str
     sha256: str
-    network: Network
+    network: StoppableNetwork
 
 
 class _Refusal(Exception):
@@ -41,10 +44,11 @@ class Session:
 
     Args:
         firmware: version string told to the host.
-        delay_ms: fault injection: sleep this long inside every inference, between its start
+        delay_ms: fault injection: wait this long inside every inference, between its start
             and end stamps.
         now_ns: the agent's monotonic clock.
         link_counters: counters of the link, shown in `health`.
+        versions: of the protocol, that this agent speaks.
     """
 
     def __init__(
@@ -54,15 +58,19 @@ class Session:
         delay_ms: float = 0.0,
         now_ns: Callable[[], int] = time.monotonic_ns,
         link_counters: Callable[[], Mapping[str, int]] = dict,
+        versions: Sequence[int] = messages.VERSIONS,
     ) -> None:
         self._firmware = firmware
         self._limits = limits
-        self._delay_s = delay_ms / 1000
+        self._runner = Runner(round(delay_ms * 1e6), now_ns)
         self._now_ns = now_ns
         self._link_counters = link_counters
+        self._versions = tuple(versions)
         self._parser = messages.requests()
         self._started_ns = now_ns()
-        self._greeted = False
+        self._boot = _identifier()
+        self._version: int | None = None  # spoken with the present host
+        self._session: int | None = None
         self._upload: Upload | None = None
         self._loaded: _Loaded | None = None
         self._inferences = 0
@@ -82,6 +90,18 @@ class Session:
         self._refused += 1
         return messages.Error(seq=_sequence(message), code=code, text=text[:1024])
 
+    def overhear(self, message: Mapping[str, object]) -> None:
+        """Called as a request comes in, perhaps from another thread and while `answer` runs: a
+        cancel has to act before its turn. Never raises."""
+        target = message.get("target")
+        if (
+            message.get("type") == "cancel"
+            and type(target) is int
+            and self._session is not None
+            and message.get("session") == self._session
+        ):
+            self._runner.cancel(target)
+
     def _parse(self, message: Mapping[str, object]) -> messages.Request:
         if str(message.get("type")) not in self._parser.types:
             raise _Refusal("unknown-type", f"no request is called {message.get('type')!r:.80}")
@@ -93,8 +113,7 @@ class Session:
     def _dispatch(self, request: messages.Request, received_ns: int) -> messages.Answer:
         if isinstance(request, messages.Hello):
             return self._hello(request)
-        if not self._greeted:
-            raise _Refusal("no-session", "say hello first")
+        self._require_session(request)
         match request:
             case messages.Infer():
                 return self._infer(request, received_ns)
@@ -107,20 +126,30 @@ class Session:
                 return self._load_chunk(request)
             case messages.LoadEnd():
                 return self._load_end(request)
+            case messages.Cancel():
+                return self._cancel(request)
             case messages.Reset():
-                self._drop()
+                self._loaded = self._upload = None
         return self._health(request.seq)
 
     def _hello(self, hello: messages.Hello) -> messages.Welcome:
-        self._drop()
-        self._greeted = messages.VERSION in hello.versions
-        if not self._greeted:
+        """The model goes with the session; by version 2 an unfinished upload stays for a host
+        that lost its line and comes back."""
+        self._loaded = None
+        common = set(self._versions) & set(hello.versions)
+        self._version = max(common, default=None)
+        second = self._version is not None and self._version >= messages.VERSION_2
+        self._session = _identifier() if second else None
+        self._runner.forget()
+        if not second:
+            self._upload = None
+        if self._version is None:
             raise _Refusal(
-                "version", f"host speaks {hello.versions}, this agent {messages.VERSION}"
+                "version", f"host speaks {hello.versions}, this agent {list(self._versions)}"
             )
         return messages.Welcome(
             seq=hello.seq,
-            version=messages.VERSION,
+            version=self._version,
             model=machine.model_name(),
             serial=machine.serial_number(),
             firmware=self._firmware,
@@ -129,20 +158,32 @@ class Session:
             max_frame=self._limits.max_frame,
             max_model=self._limits.max_model,
             window=self._limits.window,
+            session=self._session,
+            boot=self._boot if second else None,
         )
 
-    def _drop(self) -> None:
-        self._upload = None
-        self._loaded = None
+    def _require_session(self, request: messages.Request) -> None:
+        if self._version is None:
+            raise _Refusal("no-session", "say hello first")
+        if self._session is not None and request.session != self._session:
+            raise _Refusal(
+                "no-session", f"session {request.session} is over; {self._session} has begun since"
+            )
+        if self._session is None and isinstance(request, messages.Cancel):
+            raise _Refusal("unknown-type", "protocol 1 has no request 'cancel'")
 
     def _load_begin(self, begin: messages.LoadBegin) -> messages.LoadAck:
-        self._drop()
+        kept = self._upload if self._session is not None else None
+        self._upload = self._loaded = None
         if begin.total > self._limits.max_model:
             raise _Refusal(
                 "too-large", f"{begin.total} bytes, at most {self._limits.max_model} are taken"
             )
-        self._upload = Upload(begin)
-        return messages.LoadAck(seq=begin.seq, received=0)
+        if kept is None or not kept.is_of(begin):
+            kept = Upload(begin)
+        kept.begin = begin  # the name and the preprocessing may be others
+        self._upload = kept
+        return messages.LoadAck(seq=begin.seq, received=kept.received)
 
     def _load_chunk(self, chunk: messages.LoadChunk) -> messages.LoadAck:
         upload = self._present_upload()
@@ -161,7 +202,7 @@ class Session:
         except ModelRefused as error:
             raise _Refusal("digest", error.message) from error
         try:
-            network = Network(content, upload.begin.preprocess)
+            network = StoppableNetwork(content, upload.begin.preprocess)
         except HilError as error:
             raise _Refusal("model", error.message) from error
         self._loaded = _Loaded(upload.begin.name, upload.begin.sha256, network)
@@ -180,31 +221,32 @@ class Session:
     def _infer(self, infer: messages.Infer, received_ns: int) -> messages.Result:
         if self._loaded is None:
             raise _Refusal("not-loaded", "no model is loaded")
-        network = self._loaded.network
-        values = {
-            name: given.array() if isinstance(given, messages.Tensor) else given.data
-            for name, given in infer.inputs.items()
-        }
-        start_ns = self._now_ns()
+        values = {name: _value(name, given) for name, given in infer.inputs.items()}
         try:
-            outputs = network.run(network.prepare(values))
+            run = self._runner.run(infer.seq, self._loaded.network, values)
+        except Cancelled as error:
+            raise _Refusal("cancelled", "as the host asked") from error
         except BadInput as error:
             raise _Refusal("input", error.message) from error
         except DeviceFault as error:
             raise _Refusal("inference", error.message) from error
-        if self._delay_s > 0:
-            time.sleep(self._delay_s)
-        end_ns = self._now_ns()
         self._inferences += 1
-        tensors = {name: messages.Tensor.of(value) for name, value in outputs.items()}
         return messages.Result(
             seq=infer.seq,
-            outputs=tensors,
+            outputs={name: messages.Tensor.of(value) for name, value in run.outputs.items()},
             received_ns=received_ns,
-            start_ns=start_ns,
-            end_ns=end_ns,
+            start_ns=run.start_ns,
+            end_ns=run.end_ns,
             sent_ns=self._now_ns(),
         )
+
+    def _cancel(self, cancel: messages.Cancel) -> messages.Cancelled:
+        outcome: messages.Outcome = "nothing"
+        if cancel.target is not None:
+            outcome = self._runner.outcome(cancel.target)
+        elif self._upload is not None:
+            self._upload, outcome = None, "dropped"
+        return messages.Cancelled(seq=cancel.seq, outcome=outcome)
 
     def _health(self, seq: int) -> messages.Health:
         state: messages.State = "loading" if self._upload else "ready" if self._loaded else "idle"
@@ -231,6 +273,25 @@ def superseded(batch: Sequence[Mapping[str, object]]) -> frozenset[int]:
     """
     places = [i for i, message in enumerate(batch) if message.get("type") == "infer"]
     return frozenset(places[:-1])
+
+
+def _value(name: str, given: messages.Tensor | messages.Image) -> messages.Array | bytes:
+    """What the network takes. A picture is looked at before a decoder makes room for it."""
+    if isinstance(given, messages.Tensor):
+        return given.array()
+    size = jpeg_size(given.data)
+    if size is None:
+        raise _Refusal("input", f"input {name!r}: {len(given.data)} bytes that are no picture")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise _Refusal(
+            "input", f"input {name!r} has {size[0]} x {size[1]} pixels, at most {MAX_PIXELS} fit"
+        )
+    return given.data
+
+
+def _identifier() -> int:
+    """A number that an earlier session or process is unlikely to have had; never 0."""
+    return secrets.randbelow(2**32 - 1) + 1
 
 
 def _sequence(message: Mapping[str, object]) -> int:

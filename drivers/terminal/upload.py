@@ -9,11 +9,18 @@ from hil.errors import ModelRefused, ProtocolError
 
 
 class Upload:
-    """Collects what `begin` announced. Memory grows with what was really received."""
+    """Collects what `begin` announced. Memory grows with what was really received.
+
+    `begin` may be replaced by another announcement of the same bytes.
+    """
 
     def __init__(self, begin: LoadBegin) -> None:
         self.begin = begin
         self._content = bytearray()
+
+    def is_of(self, begin: LoadBegin) -> bool:
+        """Whether `begin` announces what this one collects."""
+        return (begin.sha256, begin.total) == (self.begin.sha256, self.begin.total)
 
     @property
     def received(self) -> int:

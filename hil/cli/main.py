@@ -22,6 +22,8 @@ _VERBS = {
     "scenarios": "List the scenarios and profiles, or show one.",
     "rigs": "List the rig files, or show one.",
     "bench": "Measure the testbed itself, against baselines.",
+    "scan": "List every port of this host and what answers on it.",
+    "conformance": "Check that a driver keeps what the contracts promise.",
     "check": "Open every device of a rig, read identity and health, measure round trips.",
     "twin": "Serve the emulated devices of a rig until Ctrl-C.",
     "agent": "Serve as AI terminal on a serial port.",

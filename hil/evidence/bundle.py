@@ -44,14 +44,20 @@ def sign_run(folder: Path, plan: Mapping[str, Any], verdict: Verdict, key: Signi
     statement = build_statement(
         plan, verdict, parse_manifest(manifest), sha256_bytes(manifest), key.public_key
     )
-    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
-    envelope.sign(key.signer)
+    line = sign_statement(statement, key)
     try:
         (folder / MANIFEST).write_bytes(manifest)
-        (folder / STATEMENTS).write_bytes(canonical_json(envelope.to_dict()))
+        (folder / STATEMENTS).write_bytes(line)
     except OSError as error:
         raise BadInput(f"{folder}: evidence cannot be written: {error.strerror}") from error
     return folder / STATEMENTS
+
+
+def sign_statement(statement: Mapping[str, Any], key: SigningKey) -> bytes:
+    """A statement in a DSSE envelope: one line of a `.intoto.jsonl` file."""
+    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
+    envelope.sign(key.signer)
+    return canonical_json(envelope.to_dict())
 
 
 def open_statements(content: bytes) -> list[Signed]:

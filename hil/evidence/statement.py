@@ -37,18 +37,18 @@ def build_statement(
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
-            _descriptor(MANIFEST, manifest_sha256),
-            *(_descriptor(f"models/{row['name']}", row["sha256"]) for row in plan["models"]),
+            descriptor(MANIFEST, manifest_sha256),
+            *(descriptor(f"models/{row['name']}", row["sha256"]) for row in plan["models"]),
         ],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "result": run_result(verdict),
             "configuration": [
-                *(_descriptor(name, files[name]) for name in FROM_THE_RUN if name in files),
-                _descriptor(f"profiles/{plan['profile']['name']}", plan["profile"]["sha256"]),
-                _descriptor(f"rigs/{plan['rig']['name']}", plan["rig"]["sha256"]),
-                *(_descriptor(f"scenarios/{s.id}", s.sha256) for s in verdict.scenarios),
-                _descriptor(MANIFEST, manifest_sha256),
+                *(descriptor(name, files[name]) for name in FROM_THE_RUN if name in files),
+                descriptor(f"profiles/{plan['profile']['name']}", plan["profile"]["sha256"]),
+                descriptor(f"rigs/{plan['rig']['name']}", plan["rig"]["sha256"]),
+                *(descriptor(f"scenarios/{s.id}", s.sha256) for s in verdict.scenarios),
+                descriptor(MANIFEST, manifest_sha256),
             ],
             "passedTests": [name for name, result in tests if result == "PASSED"],
             "warnedTests": [name for name, result in tests if result == "WARNED"],
@@ -81,12 +81,17 @@ def _own_fields(plan: Mapping[str, Any], verdict: Verdict, public_key: str) -> d
             for scenario in verdict.scenarios
             for claim in scenario.claims
         ],
-        "signer": {
-            "keyid": keyid_of(public_key),
-            "publicKey": public_key,
-            "scheme": "ed25519",
-            "issued": "self-issued",
-        },
+        "signer": signer_fields(public_key),
+    }
+
+
+def signer_fields(public_key: str) -> dict[str, str]:
+    """Who signs, as far as the key can say: 64 hexadecimal digits and where it came from."""
+    return {
+        "keyid": keyid_of(public_key),
+        "publicKey": public_key,
+        "scheme": "ed25519",
+        "issued": "self-issued",
     }
 
 
@@ -110,5 +115,6 @@ def test_result(scenario: ScenarioVerdict) -> str:
     return "WARNED" if skipped else "PASSED"
 
 
-def _descriptor(name: str, sha256: str) -> dict[str, Any]:
+def descriptor(name: str, sha256: str) -> dict[str, Any]:
+    """A thing by its name and digest (in-toto ResourceDescriptor)."""
     return {"name": name, "digest": {"sha256": sha256}}

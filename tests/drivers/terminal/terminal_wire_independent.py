@@ -1,9 +1,11 @@
 """The wire format once more, written from the specification alone and without any library:
-what the vectors are made and checked with."""
+what the vectors are made and checked with, and what the peers of `terminal_peers_independent`
+speak."""
 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 
 def crc32(data: bytes) -> int:
@@ -88,3 +90,79 @@ def _sized(length: int, codes: tuple[bytes, bytes, bytes]) -> bytes:
 
 def _counted(length: int, small: int, code: bytes) -> bytes:
     return bytes([small | length]) if length < 16 else code + length.to_bytes(2, "big")
+
+
+def uncobs(data: bytes) -> bytes:
+    """The bytes that `cobs` stuffed. Errors: ValueError."""
+    out = bytearray()
+    at = 0
+    while at < len(data):
+        code = data[at]
+        if code == 0 or at + code > len(data):
+            raise ValueError(f"code {code} at {at} of {len(data)}")
+        out += data[at + 1 : at + code]
+        at += code
+        if code < 255 and at < len(data):
+            out.append(0)
+    return bytes(out)
+
+
+def unframe(data: bytes) -> Any:
+    """The message of one frame without its delimiter. Errors: ValueError."""
+    body = uncobs(data)
+    payload, crc = body[:-4], body[-4:]
+    if struct.pack("<I", crc32(payload)) != crc:
+        raise ValueError("CRC")
+    value, rest = _unpack(payload)
+    if rest:
+        raise ValueError(f"{len(rest)} bytes behind the message")
+    return value
+
+
+def _unpack(data: bytes) -> tuple[Any, bytes]:
+    """One MessagePack value of the types that the protocol uses, and what follows it."""
+    code, data = data[0], data[1:]
+    if code < 0x80:
+        return code, data
+    if code < 0x90:
+        return _unpack_map(code & 15, data)
+    if code < 0xA0:
+        return _unpack_list(code & 15, data)
+    if code < 0xC0:
+        return data[: code & 31].decode(), data[code & 31 :]
+    if code in (0xC0, 0xC2, 0xC3):
+        return {0xC0: None, 0xC2: False, 0xC3: True}[code], data
+    if code == 0xCB:
+        return struct.unpack(">d", data[:8])[0], data[8:]
+    widths = {
+        **dict(zip((0xCC, 0xCD, 0xCE, 0xCF), (1, 2, 4, 8), strict=True)),
+        **dict(zip((0xC4, 0xC5, 0xC6), (1, 2, 4), strict=True)),
+        **dict(zip((0xD9, 0xDA, 0xDB), (1, 2, 4), strict=True)),
+        **dict(zip((0xDC, 0xDE), (2, 2), strict=True)),
+    }
+    width = widths[code]
+    number, data = int.from_bytes(data[:width], "big"), data[width:]
+    if 0xCC <= code <= 0xCF:
+        return number, data
+    if code == 0xDC:
+        return _unpack_list(number, data)
+    if code == 0xDE:
+        return _unpack_map(number, data)
+    content, rest = data[:number], data[number:]
+    return (content if code <= 0xC6 else content.decode()), rest
+
+
+def _unpack_list(count: int, data: bytes) -> tuple[list[Any], bytes]:
+    items = []
+    for _ in range(count):
+        item, data = _unpack(data)
+        items.append(item)
+    return items, data
+
+
+def _unpack_map(count: int, data: bytes) -> tuple[dict[Any, Any], bytes]:
+    items = {}
+    for _ in range(count):
+        key, data = _unpack(data)
+        items[key], data = _unpack(data)
+    return items, data

@@ -18,7 +18,8 @@ from terminal_fixtures import DOUBLE, Agent, opened, running_agent, soon
 from drivers.terminal.agent import WRITE_TIMEOUT_S, serve
 from drivers.terminal.codec import Decoder, encode
 from drivers.terminal.device import build
-from drivers.transport.posix import SerialPort, open_serial
+from drivers.transport.base import Transport
+from drivers.transport.posix import open_serial
 from hil.clock import WallClock
 from hil.contracts import BenchContext, DeviceSpec, Inference
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, LinkLost, ModelRefused
@@ -39,7 +40,7 @@ def test_device_is_an_inference_device_with_an_identity(agent: Agent) -> None:
         assert isinstance(device, Inference)
         identity = device.identity(soon())
         assert identity.model
-        assert identity.detail["protocol"] == 1
+        assert identity.detail["protocol"] == 2
         assert str(identity.detail["runtime"]).startswith("onnxruntime")
         device.ping(soon())
         assert all(finding.ok for finding in device.health(soon()))
@@ -150,7 +151,7 @@ def test_bad_crc_is_counted_by_the_agent_and_not_answered(agent: Agent) -> None:
     assert after["crc_errors"] == before["crc_errors"] + 1
 
 
-def _counters(port: SerialPort) -> dict[str, int]:
+def _counters(port: Transport) -> dict[str, int]:
     answers = _talk(
         port,
         {"seq": 1, "type": "hello", "versions": [1], "host": "t"},
@@ -160,7 +161,7 @@ def _counters(port: SerialPort) -> dict[str, int]:
     return counters
 
 
-def _talk(port: SerialPort, *requests: dict[str, Any]) -> list[dict[str, Any]]:
+def _talk(port: Transport, *requests: dict[str, Any]) -> list[dict[str, Any]]:
     """Answers to requests sent in one write."""
     deadline = soon()
     port.write(b"".join(map(encode, requests)), deadline)

@@ -73,7 +73,7 @@ def test_answers_to_requests_on_their_way_are_kept(line: ScriptedTransport, soon
     for ping in pings:
         client.send(ping, soon)
     line.answers.append(b"".join(_pong(ping.seq) for ping in pings))
-    assert [client.wait(ping, messages.Pong, soon).seq for ping in pings] == [
+    assert [client.arrival(ping, messages.Pong, soon)[0].seq for ping in pings] == [
         ping.seq for ping in pings
     ]
     assert client.counters()["late_answers"] == 0

@@ -1,0 +1,1 @@
+"""Damiao motors on a CAN bus, in MIT mode."""

@@ -1,0 +1,1 @@
+"""Emergency stops that a rig looks at between ticks."""

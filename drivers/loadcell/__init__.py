@@ -1,0 +1,1 @@
+"""Load cells and force gauges that send numbers as text."""

@@ -1,0 +1,1 @@
+"""Microcontroller boards that speak the MLPerf-Tiny (EEMBC) UART protocol."""

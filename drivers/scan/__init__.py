@@ -1,0 +1,1 @@
+"""Looking at every port of the host: who it is, who has it, what answers on it."""

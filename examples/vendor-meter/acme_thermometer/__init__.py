@@ -1,0 +1,1 @@
+"""A thermometer on a serial line, for the testbed."""

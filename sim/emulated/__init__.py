@@ -1,0 +1,1 @@
+"""Emulated devices: pure logic that speaks the real protocols, one module or folder a family."""

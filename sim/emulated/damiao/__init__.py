@@ -1,0 +1,5 @@
+"""Damiao motors on a CAN bus behind an slcan adapter."""
+
+from sim.emulated.damiao.chain import EMULATOR
+
+__all__ = ["EMULATOR"]

@@ -1,0 +1,167 @@
+"""Every family is found on a port by what it answers, in bounded time, and told from the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pump import pumped
+
+from drivers.discovery import Candidate
+from drivers.scan.model import Found, OpenLine, PortReport, Probe
+from drivers.scan.propose import proposed_rig
+from drivers.scan.sweep import PORT_S, registered, scan
+from hil.cli.scan import command
+from hil.clock import Deadline
+from hil.plugins import EMULATORS, load
+from rigs.schema import Rig
+
+FAMILIES = [
+    ("sts3215-bus", {"joints": "so101"}, "feetech-arm", "6 x sts3215 (ids 1, 2, 3, 4, 5, 6)"),
+    ("dynamixel-bus", {"robot": "koch"}, "dynamixel-chain", "Dynamixel bus"),
+    ("estop-box", {}, "estop-box", "emergency stop box, released"),
+    ("load-cell", {"channels": 2, "load": [1.0, 2.0]}, "load-cell", "2 a line"),
+    ("mlperf-tiny", {}, "mlperf-tiny", "MLPerf Tiny board: m-name-"),
+    ("robotiq-gripper", {}, "robotiq-gripper", "Robotiq gripper at unit 9"),
+    ("inspire-hand", {}, "inspire-hand", "Inspire hand at unit 1 (Modbus)"),
+    ("damiao-slcan", {"robot": "openarm-right"}, "damiao-chain", "CAN adapter (slcan"),
+    ("scpi-supply", {}, "scpi-supply", "SCPI instrument: HIL EMULATED-SUPPLY 0001"),
+    ("scpi-meter", {}, "scpi-meter", "SCPI instrument: HIL EMULATED-METER 0002"),
+    ("usb-relay", {}, "usb-relay", "relay board (Numato), relay 0 is off"),
+]
+
+
+def report_of(path: str, **options: Any) -> PortReport:
+    (report,) = scan([path], ports=list, **options)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("emulator", "options", "driver", "says"), FAMILIES, ids=[one[0] for one in FAMILIES]
+)
+def test_each_family_is_found_by_what_it_answers(
+    emulator: str, options: Mapping[str, Any], driver: str, says: str
+) -> None:
+    hosted = load(EMULATORS, emulator)
+    with pumped(hosted.build(hosted.options.model_validate(dict(options)))) as path:
+        report = report_of(path)
+    assert report.found is not None, report
+    assert report.found.driver == driver
+    assert says in report.found.summary
+    assert report.took_s < PORT_S
+
+
+def test_a_silent_port_takes_no_longer_than_it_may_and_says_what_to_look_at() -> None:
+    master, slave = os.openpty()
+    try:
+        report = report_of(os.ttyname(slave))
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert (report.state, report.found) == ("free", None)
+    assert "powered" in report.remedy
+    assert report.took_s < PORT_S
+
+
+def never(line: OpenLine, deadline: Deadline) -> Found | None:
+    raise AssertionError("nothing may be asked")
+
+
+def test_what_is_not_to_be_asked_is_not_opened() -> None:
+    probe = Probe("never", (9600,), never)
+    assert report_of("/dev/does-not-exist", probes=[probe], ask=False).state == "not asked"
+
+
+def test_ports_in_the_way_are_named_with_what_to_do(tmp_path: Path) -> None:
+    probe = Probe("never", (9600,), lambda line, deadline: None)
+    assert report_of("/dev/does-not-exist", probes=[probe]).state == "unplugged"
+    held = tmp_path / "port"
+    held.write_bytes(b"")
+    with held.open("rb"):
+        report = report_of(str(held), probes=[probe])
+    assert report.state == "in use"
+    assert f"pid {os.getpid()}" in report.owners[0]
+    assert report.remedy
+
+
+def test_a_probe_that_takes_too_long_is_cut_off() -> None:
+    asked: list[str] = []
+
+    def slow(line: OpenLine, deadline: Deadline) -> Found | None:
+        asked.append("slow")
+        while not deadline.expired:
+            line.port.read(deadline)
+        return None
+
+    def quick(line: OpenLine, deadline: Deadline) -> Found | None:
+        asked.append("quick")
+        return Found("quick", "quick", "found")
+
+    master, slave = os.openpty()
+    try:
+        probes = [Probe("slow", (9600,), slow), Probe("quick", (9600,), quick)]
+        report = report_of(os.ttyname(slave), probes=probes)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert asked == ["slow", "quick"]
+    assert report.found == Found("quick", "quick", "found")
+
+
+def test_every_registered_probe_asks_in_an_order_of_its_own() -> None:
+    probes = registered()
+    assert len({probe.family for probe in probes}) == len(probes)
+    assert [probe.rank for probe in probes] == sorted(probe.rank for probe in probes)
+
+
+def found_on(candidate: Candidate, found: Found) -> PortReport:
+    return PortReport(
+        path=candidate.device,
+        usb_id="0403:6014",
+        serial=candidate.serial,
+        interface=candidate.interface,
+        product="",
+        by_path=candidate.by_path,
+        hub_port="1-1",
+        latency_timer_ms=16,
+        state="free",
+        baud=1_000_000,
+        found=found,
+    )
+
+
+def test_the_proposed_rig_is_one_that_can_be_read() -> None:
+    arm = Found("feetech", "feetech-arm", "an arm", parameters={"model": "so101"})
+    reports = [
+        found_on(Candidate("/dev/ttyUSB0", serial="A1", interface=0), arm),
+        found_on(Candidate("/dev/ttyUSB1", by_path=("pci-0-usb-1",)), arm),
+        found_on(Candidate("/dev/ttyS0"), Found("scpi", "scpi-supply", 'say "hi"')),
+    ]
+    rig = Rig.model_validate(tomllib.loads(proposed_rig("found", reports)))
+    assert [one.role for one in rig.devices] == ["arm", "arm-2", "scpi-supply"]
+    assert rig.devices[0].port is not None
+    assert (rig.devices[0].port.usb_serial, rig.devices[0].port.interface) == ("A1", 0)
+    assert rig.devices[1].port is not None
+    assert rig.devices[1].port.by_path == "pci-0-usb-1"
+    assert rig.limits is not None
+
+
+def test_the_verb_lists_and_writes_a_rig(tmp_path: Path) -> None:
+    hosted = load(EMULATORS, "scpi-supply")
+    rig = tmp_path / "bench.toml"
+    with pumped(hosted.build(hosted.options())) as path:
+        ended = CliRunner().invoke(
+            command, ["--port", path, "--rig", str(rig), "--json"], standalone_mode=False
+        )
+    assert ended.return_value == 0, ended.output
+    ports = json.loads(ended.stdout)["ports"]
+    (mine,) = [port for port in ports if port["path"] == path]
+    assert mine["found"]["driver"] == "scpi-supply"
+    written = Rig.model_validate(tomllib.loads(rig.read_text()))
+    assert "scpi-supply" in {one.driver for one in written.devices}
