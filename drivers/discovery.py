@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from serial.tools import list_ports
 
+from drivers.can.interface import split_address
 from drivers.transport.urls import parse_url
 from hil.errors import BadInput, DeviceNotFound
 from rigs.schema import Port
@@ -126,6 +127,9 @@ def _twin(name: str, twin_ports: Mapping[str, str]) -> str:
 
 def _url(url: str, scan: Callable[[], Sequence[Candidate]]) -> str:
     parts = urlsplit(url)
+    if parts.scheme == "can":
+        split_address(url)  # BadInput where it is malformed
+        return url
     if parts.scheme != "file":
         return parse_url(url).text
     path = Path(unquote(parts.path))

@@ -89,7 +89,7 @@ class SimArm:
     def tool_point(self, position: FloatArray) -> FloatArray:
         """Where the tip is, (3,), m, base frame, at joint positions (n,), rad; the jaw, last of
         the joints, does not move it. Offered for the envelope's workspace."""
-        return self._chain.frames(position[: so101.ARM_JOINTS])[-1][:3, 3]
+        return self._chain.tool_point(position[: so101.ARM_JOINTS])
 
     def open(self, deadline: Deadline) -> None:
         """Take over the plant's joints; they stay without torque."""

@@ -14,7 +14,7 @@ FLOORS = [
     ["hil.errors", "hil.canonical"],
     ["hil.clock", "hil.plugins", "hil.statistics"],
     ["hil.contracts", "hil.record.format"],
-    ["hil.task", "hil.config"],
+    ["hil.task", "hil.config", "hil.kinematics"],
     ["rigs", "scenarios", "models.card"],
     ["models.zoo", "models.runtime"],
     ["drivers"],
@@ -30,7 +30,7 @@ FLOORS = [
     ["hil.evidence"],
     ["hil.report"],
     ["hil.workflow"],
-    ["hil.bench"],
+    ["hil.bench", "hil.conformance"],
     ["hil.cli", "hil.pytest_plugin"],
 ]
 FORBIDDEN = {"hil": {"drivers", "sim"}, "drivers": {"sim"}}

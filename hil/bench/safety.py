@@ -1,8 +1,9 @@
-"""`hil bench safety`: a twin in motion is killed, stopped, silenced and unplugged, many times.
+"""`hil bench safety`: a twin in motion is killed, stopped, silenced and unplugged, many times,
+and its emergency stop is pressed and falls silent.
 
-The time runs from the instant before the fault to what shows its end. For the first three that
-is the torque of the last emulated servo going off, stamped in the plant's own process on the
-same clock. An unplugged arm can be made safe by nobody; there it is the run's named outcome.
+The time runs from the instant before the fault to what shows its end. That is the torque of the
+last emulated servo going off, stamped in the twin's own process on the same clock. An unplugged
+arm can be made safe by nobody; there it is the run's named outcome.
 """
 
 from __future__ import annotations
@@ -35,10 +36,14 @@ from hil.run.crew import Crew
 from hil.run.episode import longest_tick_ns
 from hil.run.ledger import Silent
 from hil.safety import StopRequest
+from rigs.schema import Rig
 
 RIG, SCENARIO, SEED = "twin-so101", "care-light-switch-press", 1
-ARM, SCENE, SERVO = "servo-bus", "scene", 3
+SCENE, BUTTON, SERVO = "scene", "button", 3
 KILL_LIMIT_MS = 50.0
+STALE_MS = 100.0
+"""Silence of the emergency stop that counts as pressed; more than its driver's default, since its
+emulator is one process of many on this host."""
 
 _MOTION_WITHIN_S = 30.0
 _ASK_S = 1.0
@@ -48,11 +53,11 @@ _FEWEST_MS, _MOST_MS = 60, 400
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A running twin and a second scene link to its plant."""
+    """A running twin and a second scene link to its host process."""
 
     processes: TwinProcesses
     scene: Any
-    plant_pid: int
+    host_pid: int
 
     def ask(self) -> Deadline:
         return Deadline.after_s(WallClock(), _ASK_S)
@@ -61,6 +66,17 @@ class Twin:
         """When the last servo's torque went off; None while one is on."""
         status: Mapping[str, int] = self.scene.status(self.ask())
         return None if status["torque_on"] else status["torque_off_ns"]
+
+    def press(self, what: str) -> None:
+        """Do something to the emergency stop."""
+        self.scene.control(BUTTON, self.ask(), do=what)
+
+    def mend(self) -> None:
+        """Bus in order, and the emergency stop, where there is one, reset by hand."""
+        self.scene.fault(self.ask())
+        if BUTTON in self.processes.ports:
+            for what in ("restart", "release", "reset"):
+                self.press(what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,7 @@ class Fault:
     """One way to hurt a run, and how it has to end.
 
     `torque` says whether the torque can still be switched off, `limit_ms` what the p99 of the
-    time has to keep.
+    time has to keep, `button` whether the rig has an emergency stop.
     """
 
     name: str
@@ -84,6 +100,7 @@ class Fault:
     outcome: str
     torque: bool = True
     limit_ms: float | None = None
+    button: bool = False
 
 
 def run(trials: int) -> tuple[Sequence[Figure], Mapping[str, Any]]:
@@ -102,7 +119,8 @@ def run(trials: int) -> tuple[Sequence[Figure], Mapping[str, Any]]:
         "outcomes": outcomes,
         "clock": "CLOCK_MONOTONIC of one host, in three processes",
         "torque off": "as the emulated servos saw it; the wire is a pseudo-terminal",
-        "unplug": "the plant's process is killed, which hangs up the bus and the scene link",
+        "unplug": "the twin's process is killed, which hangs up the bus and the scene link",
+        "emergency stop": f"a frame every 10 ms; silent after {STALE_MS:g} ms",
     }
 
 
@@ -112,6 +130,9 @@ def _faults() -> tuple[Fault, ...]:
         Fault("SIGSTOP of the worker", _stop, "void"),
         Fault("a servo falls silent", _silence, "error"),
         Fault("arm unplugged", _unplug, "error", torque=False),
+        Fault("emergency stop pressed", _press, "interrupted", button=True),
+        # it ends as the press does, but a button that is silent cannot be proved safe
+        Fault("emergency stop falls silent", _mute, "error", button=True),
     )
 
 
@@ -128,11 +149,19 @@ def _silence(victim: Victim) -> None:
 
 
 def _unplug(victim: Victim) -> None:
-    os.kill(victim.twin.plant_pid, signal.SIGKILL)
+    os.kill(victim.twin.host_pid, signal.SIGKILL)
+
+
+def _press(victim: Victim) -> None:
+    victim.twin.press("press")
+
+
+def _mute(victim: Victim) -> None:
+    victim.twin.press("silence")
 
 
 def _measure(fault: Fault, trials: int, rng: random.Random) -> tuple[list[float], dict[str, int]]:
-    plan = _plan()
+    plan = _plan(fault.button)
     times_ms: list[float] = []
     ends: dict[str, int] = {}
     left = trials
@@ -165,7 +194,7 @@ def _trial(plan: Plan, twin: Twin, fault: Fault, rng: random.Random) -> tuple[fl
     began_ns = injected.finish()
     if fault.torque:
         off_ns = twin.torque_off_ns()
-        twin.scene.fault(twin.ask())  # the bus is in order again
+        twin.mend()
         if off_ns is None or off_ns < began_ns:
             raise HarnessError(f"{fault.name}: the torque is still on ({ending.reason})")
         ended_ns = off_ns
@@ -225,9 +254,20 @@ class _Lent:
         """It is wanted again."""
 
 
-def _plan() -> Plan:
+def _plan(button: bool) -> Plan:
     rig, path = load_rig(RIG)
+    if button:
+        rig = with_button(rig)
     return freeze(single(SCENARIO, 1), "0" * 64, rig, path, SEED, "expert")
+
+
+def with_button(rig: Rig) -> Rig:
+    """The twin `rig` with an emergency stop beside it."""
+    data = rig.model_dump(by_alias=True, exclude_none=True)
+    data["twin"]["ports"][BUTTON] = {"emulator": "estop-box"}
+    button = {"role": BUTTON, "driver": "estop-box", "port": {"twin": BUTTON}}
+    data["devices"].append({**button, "parameters": {"stale_ms": STALE_MS}})
+    return Rig.model_validate(data)
 
 
 def _ticking_ns(plan: Plan) -> int:

@@ -83,6 +83,15 @@ def safety(trials: int, as_json: bool) -> None:
     show("safety", as_json, trials=trials)
 
 
+@command.command("bus")
+@click.option("--reads", default=3000, show_default=True, type=click.IntRange(100, 1_000_000))
+@click.option("--rounds", default=7, show_default=True, type=click.IntRange(1, 100))
+@_JSON
+def bus(reads: int, rounds: int, as_json: bool) -> None:
+    """Cost of reading six motors on a pseudo-terminal, against the vendor's SDK."""
+    show("bus", as_json, reads=reads, rounds=rounds)
+
+
 @command.command("judge")
 @click.option("--ticks", default=10_000_000, show_default=True, type=click.IntRange(1000))
 @_JSON

@@ -46,7 +46,7 @@ from hil.contracts.instruments import (
     Switches,
 )
 from hil.contracts.joints import JointLimits, Joints, JointSample
-from hil.contracts.link import LinkControl, OpenLink
+from hil.contracts.link import LineFacts, LinkControl, OpenLink
 from hil.contracts.scene import Scene, Testimony
 from hil.contracts.stop import EmergencyStop, TellsCause
 from hil.contracts.timing import ClockExchange, ClockSource, WireTimes, WireUse
@@ -79,6 +79,7 @@ __all__ = [
     "JointLimits",
     "JointSample",
     "Joints",
+    "LineFacts",
     "LinkControl",
     "Meter",
     "ModelImage",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class OpenLink(Protocol):
@@ -50,6 +50,26 @@ class OpenLink(Protocol):
 
     def begin_wire(self) -> None:
         """Forget what was captured so far; the next piece begins a capture of its own."""
+        ...
+
+
+@runtime_checkable
+class LineFacts(Protocol):
+    """What an open line says of itself; read only, no I/O."""
+
+    @property
+    def description(self) -> str:
+        """Place and settings, for messages."""
+        ...
+
+    @property
+    def low_latency(self) -> bool:
+        """Whether low latency mode was asked for and confirmed by a read-back."""
+        ...
+
+    @property
+    def untimed(self) -> str:
+        """Why no claim on time can be certified over it; empty where one can."""
         ...
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hil.clock import NS_PER_MS, Clock, Deadline
-from hil.contracts import EmergencyStop
+from hil.contracts import EmergencyStop, TellsCause
 from hil.errors import DeadlineMissed, LinkLost
 from hil.loop.ticklog import TickLog
 from hil.run.board import TickBoard
@@ -116,7 +116,13 @@ class Attendance(StopRequest):
                 self.request(f"emergency stop {button.role} cannot be read: {error.message}")
             else:
                 if pressed:
-                    self.request(f"emergency stop {button.role} pressed")
+                    self.request(_why(button))
+
+
+def _why(button: EmergencyStop) -> str:
+    """The cause of an end that a button asks for, in its own words where it has some."""
+    said = f": {button.cause}" if isinstance(button, TellsCause) else " pressed"
+    return f"emergency stop {button.role}{said}"
 
 
 def tick_log(stop: Callable[[], bool], capacity: int) -> TickLog:

@@ -6,8 +6,9 @@ a worker process, to which the same rows and attempts are sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Protocol
 
 from hil.clock import NS_PER_US
@@ -17,6 +18,7 @@ from hil.plan.freeze import Plan, PlannedEpisode
 from hil.record.format import EpisodeEnd
 from hil.rig import Bench
 from hil.run.attendance import Asked, Attendance
+from hil.run.calibration import calibration_row, utc_today, void_reason
 from hil.run.conditions import Conditions
 from hil.run.deciders import role_of
 from hil.run.episode import Attempt, run_episode
@@ -66,13 +68,25 @@ class Ending:
     cause_ns: int | None = None
 
 
-def conduct(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance, *, opened: bool) -> Ending:
+def conduct(
+    plan: Plan,
+    bench: Bench,
+    keeper: Keeper,
+    stop: Attendance,
+    *,
+    opened: bool,
+    today: Callable[[], date] = utc_today,
+) -> Ending:
     """Run every planned episode once. What goes wrong is an `Ending`; the bench is left as it
     then is, for `prove_safe`.
 
-    `opened` says that the devices are open already.
+    `opened` says that the devices are open already. `today` is the UTC date by which
+    calibrations are in force or not; without them a certified run ends before anything is opened.
     """
     try:
+        lapsed = _lapsed(plan, bench, keeper, today())
+        if lapsed:
+            return Ending("void", lapsed, None, bench.clock.now_ns())
         if opened:
             bench.begin_wire()
         else:
@@ -179,6 +193,19 @@ def _unfit(
     return (
         "" if row["fit"] else "the host is not fit to time this run: " + "; ".join(row["reasons"])
     )
+
+
+def _lapsed(plan: Plan, bench: Bench, keeper: Keeper, today: date) -> str:
+    """Why the rig's calibrations let nothing be certified today; empty where they do, or nothing
+    is certified, when what is not in force is said and no more."""
+    row = calibration_row(plan, today, virtual=bench.clock.virtual)
+    if row is None:
+        return ""
+    keeper.row(row)
+    void = void_reason(plan, row)
+    if not void and not row["in_force"]:
+        keeper.phase("note: calibrations are not in force: " + "; ".join(row["reasons"]))
+    return void
 
 
 def _introduce(bench: Bench, keeper: Keeper) -> None:

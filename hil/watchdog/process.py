@@ -47,7 +47,10 @@ def main(arguments: list[str]) -> int:
 
 def _serve(line: Line, heart: Heart) -> None:
     order = line.expect(Prepare, ORDER_WITHIN_S)
-    devices = assemble(order.rig, order.path, order.addresses).devices
+    bench = assemble(order.rig, order.path, order.addresses)
+    for control in bench.links.values():
+        control.plain = True  # no injected fault, and no capture, on the way to a safe rig
+    devices = bench.devices
     with closing(HeldPorts(filter(None, order.addresses.values()))) as held:
         rescues = tuple(role for role, one in devices.items() if isinstance(one, Rescue))
         gc.collect()

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from hil.contracts import FloatArray
-from sim.robots.kinematics import Chain, transform
+from hil.kinematics import Chain, Placement, Revolute, transform
 from sim.robots.urdf import Body, Box, Colour, Cylinder, Inertial, Joint, Link, Part, Sphere
 
 JOINT_NAMES = (
@@ -256,7 +256,8 @@ def body() -> Body:
 
 def tip_chain() -> Chain:
     """Kinematics of the five arm joints up to the tip."""
-    return Chain(JOINTS[:ARM_JOINTS], TIP)
+    joints = [Revolute(joint.at, joint.rpy, joint.axis) for joint in JOINTS[:ARM_JOINTS]]
+    return Chain(joints, Placement(TIP.at, TIP.rpy))
 
 
 def _with_rotor(link: Link) -> Link:

@@ -13,7 +13,7 @@ import numpy as np
 
 from hil.contracts import FloatArray
 from sim.robots import so101
-from sim.robots.kinematics import Pose, holding_torque
+from sim.robots.kinematics import Pose, holding_torque, tool_pose
 from sim.tasks.press_scene import pushing_direction
 
 TICK_S = 0.02
@@ -55,7 +55,7 @@ class PressExpert:
 
         `position` and `target` have shape (6,), rad; `goal` is the switch's x, y, z, yaw.
         """
-        tip = self._chain.tip(position[:_ARM])
+        tip = tool_pose(self._chain, position[:_ARM])
         sag = holding_torque(tip.links, self._weights) / so101.SERVO_STIFFNESS
         normal = pushing_direction(float(goal[3]))
         velocity = _velocity(tip, goal[:3] - tip.position, normal, (target - position)[:_ARM] - sag)

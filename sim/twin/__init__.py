@@ -1,1 +1,1 @@
-"""Twin: emulated servos on pseudo-terminals, the plant behind them, and the link to it."""
+"""Twin: a host for emulated devices, the plant behind them, and the link to it."""

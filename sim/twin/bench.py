@@ -1,20 +1,19 @@
-"""The plant with the emulated servos in front of it: what one step of the twin is."""
+"""The plant with the emulated devices that move its joints: what one step of the twin is."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.feetech.arm_table import load_arm
+from hil import plugins
 from hil.contracts import FloatArray
 from hil.errors import BadInput
-from sim.twin.bus import ServoBus
-from sim.twin.config import BusOptions
-from sim.twin.motor import MotorModel
-from sim.twin.servo import Body, Mounting, Servo
+from sim.twin.emulator import Body, JointEmulator
 
 
 class Plant(Protocol):
@@ -40,8 +39,17 @@ class Plant(Protocol):
         """Advance by `step_s`."""
         ...
 
+    def close(self) -> None:
+        """Free it."""
+        ...
+
+
+@runtime_checkable
+class Scenery(Plant, Protocol):
+    """A plant that has a scene around its joints."""
+
     def arrange(self, scene: Mapping[str, object], joint_position: FloatArray | None) -> None:
-        """Build the scene; None leaves the arm where it is."""
+        """Build the scene; None leaves the joints where they are."""
         ...
 
     def track(self) -> Mapping[str, FloatArray]:
@@ -56,55 +64,88 @@ class Plant(Protocol):
         """RGB picture of the bench."""
         ...
 
-    def close(self) -> None:
-        """Free it."""
-        ...
 
+def build_plant(name: str, step_hz: int, joints: Sequence[str]) -> Plant:
+    """The plant called `name`.
 
-def mount_servos(options: BusOptions, joint_names: Sequence[str]) -> ServoBus:
-    """The servos of arm `options.joints`, in the plant's joint order.
-
-    Errors: BadInput where arm and plant do not have the same joints.
+    One whose factory has a parameter `joints` is made of these, which are what the twin's
+    emulators drive; any other has joints of its own. Errors: BadInput.
     """
-    arm = load_arm(options.joints)
-    rows = {row.name: row for row in arm.joints}
-    if set(rows) != set(joint_names):
-        raise BadInput(
-            f"arm {options.joints!r} has joints {', '.join(rows)},"
-            f" the plant has {', '.join(joint_names)}"
-        )
-    model = MotorModel(supply=options.supply_v)
-    mountings = [
-        Mounting(rows[name].id, rows[name].zero_count, rows[name].sign) for name in joint_names
+    factory = plugins.load(plugins.PLANTS, name)
+    if "joints" in inspect.signature(factory).parameters:
+        return cast(Plant, factory(step_hz, joints=tuple(joints)))
+    return cast(Plant, factory(step_hz))
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """An emulator and the places of its joints among the plant's."""
+
+    emulator: JointEmulator
+    places: tuple[int, ...]
+
+
+def joint_owners(emulators: Mapping[str, JointEmulator]) -> dict[str, str]:
+    """The port by whose emulator each joint is driven.
+
+    Errors: BadInput naming both ports where two drive the same joint.
+    """
+    owners: dict[str, str] = {}
+    for port, emulator in emulators.items():
+        for joint in emulator.joints:
+            if joint in owners:
+                raise BadInput(
+                    f"twin.ports.{owners[joint]} and twin.ports.{port} both drive joint {joint!r}",
+                    "a joint has one motor: take it off one of them",
+                )
+            owners[joint] = port
+    return owners
+
+
+def mount(plant: Plant, emulators: Mapping[str, JointEmulator]) -> list[Mount]:
+    """Every emulator with the places of its joints; joints that nobody drives stay unpowered.
+
+    Errors: BadInput for a joint that two drive, or that the plant does not have.
+    """
+    for joint, port in joint_owners(emulators).items():
+        if joint not in plant.joint_names:
+            raise BadInput(
+                f"twin.ports.{port} drives joint {joint!r},"
+                f" the plant has {', '.join(plant.joint_names) or 'no joints'}",
+                "name another arm, or a plant that has its joints",
+            )
+    return [
+        Mount(emulator, tuple(plant.joint_names.index(joint) for joint in emulator.joints))
+        for emulator in emulators.values()
     ]
-    return ServoBus([Servo(arm.servo, mounting, options.baud, model) for mounting in mountings])
 
 
 class Bench:
-    """Servos and plant in lockstep. `servos` are in the plant's joint order, or none."""
+    """Emulated motors and plant in lockstep."""
 
-    def __init__(self, plant: Plant, servos: Sequence[Servo]) -> None:
+    def __init__(self, plant: Plant, mounts: Sequence[Mount]) -> None:
         self.plant = plant
-        self._servos = tuple(servos)
+        self._mounts = tuple(mounts)
         self._step_s = plant.step_s
-        count = len(self._servos)
-        self._target = np.zeros(count)
-        self._limit = np.zeros(count)
-        self._enabled = np.zeros(count, dtype=np.bool_)
+        count = len(plant.joint_names)
+        self._target = [0.0] * count
+        self._limit = [0.0] * count
+        self._enabled = [False] * count
         self._sense()  # so that a servo asked before the first step knows its joint
 
     def step(self) -> None:
-        """Every servo sees its joint and gives its orders, then the plant moves."""
-        if self._servos:
+        """Every motor sees its joint and gives its orders, then the plant moves."""
+        if self._mounts:
             self._sense()
-            self.plant.drive(self._target, self._limit, self._enabled)
+            self.plant.drive(np.array(self._target), np.array(self._limit), np.array(self._enabled))
         self.plant.step()
 
     def _sense(self) -> None:
-        columns = [column.tolist() for column in self.plant.joints()]
-        for index, servo in enumerate(self._servos):
-            position, velocity, torque = (column[index] for column in columns)
-            drive = servo.step(self._step_s, Body(position, velocity, torque))
-            self._target[index] = drive.target
-            self._limit[index] = drive.torque_limit
-            self._enabled[index] = drive.enabled
+        columns = (column.tolist() for column in self.plant.joints())
+        bodies = [Body(*row) for row in zip(*columns, strict=True)]
+        for one in self._mounts:
+            drives = one.emulator.step(self._step_s, [bodies[place] for place in one.places])
+            for place, drive in zip(one.places, drives, strict=True):
+                self._target[place] = drive.target
+                self._limit[place] = drive.torque_limit
+                self._enabled[place] = drive.enabled

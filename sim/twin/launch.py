@@ -12,7 +12,7 @@ from hil.clock import Deadline, WallClock
 from hil.errors import RigError
 from rigs.schema import Twin
 from sim.twin.child import Child
-from sim.twin.config import AgentOptions, PlantConfig, parse_twin
+from sim.twin.config import HostConfig, TwinConfig, parse_twin
 from sim.twin.scene_server import remove_socket
 
 STOP_S = 2.0
@@ -22,17 +22,9 @@ KILL_S = 5.0
 """Time that the system has to end a child after SIGKILL."""
 
 
-def plant_command(config: PlantConfig) -> list[str]:
-    """The plant process; imports nothing before its own start."""
+def host_command(config: HostConfig) -> list[str]:
+    """The host process; imports nothing before its own start."""
     return [sys.executable, "-P", "-m", "sim.twin.process", config.model_dump_json()]
-
-
-def agent_command(options: AgentOptions) -> list[str]:
-    """A terminal agent, by the same door through which it runs on a terminal."""
-    return [
-        *(sys.executable, "-P", "-m", "hil.cli.main", "agent", "--pty"),
-        *("--delay-ms", repr(options.delay_ms), "--lifeline"),
-    ]
 
 
 class ProcessTwin:
@@ -82,7 +74,7 @@ class ProcessTwin:
             child.release()
         self._children.clear()
         if self._scene_socket is not None:
-            remove_socket(self._scene_socket)  # a plant that was killed could not
+            remove_socket(self._scene_socket)  # a host that was killed could not
         if survivors:
             names = ", ".join(f"{child.name} (pid {child.pid})" for child in survivors)
             raise RigError(f"twin: cannot be ended: {names}")
@@ -121,34 +113,36 @@ class ProcessTwin:
         return [child for child in running if not child.ended_by(deadline)]
 
 
-def start(twin: Twin, base: Path, deadline: Deadline) -> ProcessTwin:  # noqa: ARG001
-    """Start plant process and agents, and wait until all have said where they are.
+def start(twin: Twin, base: Path, deadline: Deadline) -> ProcessTwin:
+    """Start the host process and the programs, and wait until all have said where they are.
 
-    `base` is for launchers whose options name files; this one has none.
+    `base` is the folder of the rig file, in which emulators look for files they are told of.
 
-    Errors: BadInput (options), RigError (a process that dies or stays silent; what had been
-    started is ended).
+    Errors: BadInput (emulators and their options), RigError (a process that dies or stays
+    silent; what had been started is ended).
     """
-    config = parse_twin(twin)
-    commands = [
-        (f"agent {name}", agent_command(options)) for name, options in config.agents.items()
-    ]
-    if config.plant is not None:
-        commands.append(("plant", plant_command(config.plant)))
+    config = parse_twin(twin, base)
     running = ProcessTwin()
     try:
-        children = running.start_all(commands)
-        for name in config.agents:
-            child = children[f"agent {name}"]
-            running.add_ports({name: _text(child, child.announcement(deadline), "port")})
-        if config.plant is not None:
-            child = children["plant"]
-            announced = _plant_ports(child, child.announcement(deadline))
-            running.add_ports(announced, config.plant.scene_port)
+        _start(running, config, deadline)
     except BaseException:
         running.stop()
         raise
     return running
+
+
+def _start(running: ProcessTwin, config: TwinConfig, deadline: Deadline) -> None:
+    commands = [(f"{one.emulator} {one.name}", list(one.command)) for one in config.programs]
+    if config.host is not None:
+        commands.append(("host", host_command(config.host)))
+    children = running.start_all(commands)
+    for one in config.programs:
+        child = children[f"{one.emulator} {one.name}"]
+        running.add_ports({one.name: _text(child, child.announcement(deadline), "port")})
+    if config.host is not None:
+        child = children["host"]
+        announced = _host_ports(child, child.announcement(deadline))
+        running.add_ports(announced, config.host.scene_port)
 
 
 def _text(child: Child, announced: Mapping[str, Any], key: str) -> str:
@@ -158,7 +152,7 @@ def _text(child: Child, announced: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _plant_ports(child: Child, announced: Mapping[str, Any]) -> dict[str, str]:
+def _host_ports(child: Child, announced: Mapping[str, Any]) -> dict[str, str]:
     ports = announced.get("ports")
     if not isinstance(ports, dict):
         raise child.failure(f"announced no ports: {dict(announced)!r}")

@@ -1,4 +1,4 @@
-"""The emulated bus as a pseudo-terminal: bytes in, the line's baud rate, paced bytes out."""
+"""An emulated line as a pseudo-terminal: bytes in, the line's baud rate, paced bytes out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PtyPort:
             self._master, self._slave = os.openpty()
         except OSError as error:
             raise RigError(
-                f"no pseudo-terminal for the servo bus: {error.strerror}",
+                f"no pseudo-terminal for an emulated device: {error.strerror}",
                 "check that /dev/pts is mounted and has free entries",
             ) from error
         tty.setraw(self._slave)

@@ -28,9 +28,10 @@ LOST_SHARE = 0.01
 
 
 class PlantScene:
-    """`hil.contracts.Scene` of a plant process.
+    """`hil.contracts.Scene` of a twin's host process, and the way to its emulated devices.
 
-    The fixture itself cannot hurt anybody: it is safe when the plant process answers.
+    The fixture itself cannot hurt anybody: it is safe when the host process answers. On a twin
+    whose plant has no scene, or that has no plant, what is a scene's is CapabilityMissing.
     """
 
     capabilities = frozenset({Capability.SCENE})
@@ -47,7 +48,7 @@ class PlantScene:
     def identity(self, deadline: Deadline) -> Identity:
         about = _map(self._client.ask("identity", deadline))
         return Identity(
-            model=f"plant {about['plant']}",
+            model=f"plant {about['plant']}" if about["plant"] else "no plant",
             firmware=str(about["version"]),
             detail={"step_hz": about["step_hz"], "pid": about["pid"]},
         )
@@ -57,9 +58,12 @@ class PlantScene:
             status = self.status(deadline)
         except (LinkLost, DeadlineMissed) as error:
             return (Finding("link", ok=False, detail=error.message, remedy=error.remedy),)
-        lost, steps = status["skipped_steps"], status["steps"]
+        link = Finding("link", ok=True, detail="the host process answers")
+        if "steps" not in status:
+            return (link,)
+        lost, steps = int(status["skipped_steps"]), int(status["steps"])
         return (
-            Finding("link", ok=True, detail="the plant process answers"),
+            link,
             Finding(
                 "pace",
                 ok=lost <= LOST_SHARE * max(steps, 1),
@@ -105,9 +109,24 @@ class PlantScene:
         return wire.unpack_array(self._client.ask("picture", deadline)).astype(np.uint8, copy=False)
 
     def status(self, deadline: Deadline) -> Mapping[str, int]:
-        """Counters of the plant process: steps taken and lost, bytes, faults on the bus."""
+        """The twin as a whole: how many motors are energised (`torque_on`), when the last of
+        them went off (`torque_off_ns`, host's clock), and with a plant its steps, taken and
+        lost. Errors: LinkLost, DeadlineMissed."""
         counts = _map(self._client.ask("status", deadline))
         return {name: int(value) for name, value in counts.items()}
+
+    def port_status(self, port: str, deadline: Deadline) -> Mapping[str, Scalar]:
+        """What the emulator at `port` says of itself, and what crossed its line.
+
+        Errors: BadInput for a port that the host process does not serve, LinkLost,
+        DeadlineMissed.
+        """
+        return _map(self._client.ask("status", deadline, {"port": port}))
+
+    def control(self, port: str, deadline: Deadline, /, **what: object) -> None:
+        """Do to the device at `port` what a person or a fault would; its emulator says what
+        there is to do. Errors: BadInput, LinkLost, DeadlineMissed."""
+        self._client.ask("control", deadline, {"port": port, "what": what})
 
     def fault(
         self,
@@ -162,7 +181,7 @@ def build(spec: DeviceSpec, context: BenchContext) -> PlantScene:
         )
     if context.clock.virtual:
         raise BadInput(
-            f"device {spec.role!r}: a plant process runs on the wall clock",
+            f"device {spec.role!r}: a host process runs on the wall clock",
             "use driver 'sim-scene' on a sim rig",
         )
     return PlantScene(spec.role, spec.address, context.clock)

@@ -11,11 +11,11 @@ from hil.clock import Deadline
 from hil.errors import DeadlineMissed, HilError, LinkLost, ProtocolError
 from sim.twin import wire
 
-_GONE_REMEDY = "the plant process has ended; its standard error says why"
+_GONE_REMEDY = "the host process has ended; its standard error says why"
 
 
 class SceneClient:
-    """Connection to a plant process. Not for use from several threads."""
+    """Connection to a host process. Not for use from several threads."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -25,7 +25,7 @@ class SceneClient:
         self.late_answers = 0
 
     def connect(self, deadline: Deadline) -> None:
-        """Reach the plant process. Errors: LinkLost, DeadlineMissed."""
+        """Reach the host process. Errors: LinkLost, DeadlineMissed."""
         self.close()
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -36,7 +36,7 @@ class SceneClient:
             raise self._late("connect") from error
         except OSError as error:
             link.close()
-            raise LinkLost(f"no plant process at {self._address}: {error}", _GONE_REMEDY) from error
+            raise LinkLost(f"no host process at {self._address}: {error}", _GONE_REMEDY) from error
         self._socket = link
         self._unpacker = wire.Unpacker()
 
@@ -97,10 +97,10 @@ class SceneClient:
 
     def _lost(self, cause: str) -> LinkLost:
         self.close()
-        return LinkLost(f"the plant process at {self._address} is gone: {cause}", _GONE_REMEDY)
+        return LinkLost(f"the host process at {self._address} is gone: {cause}", _GONE_REMEDY)
 
     def _late(self, operation: str) -> DeadlineMissed:
-        return DeadlineMissed(f"the plant process did not answer {operation!r} in time")
+        return DeadlineMissed(f"the host process did not answer {operation!r} in time")
 
 
 def _patience(deadline: Deadline) -> float:

@@ -1,44 +1,50 @@
-"""What the plant process does for the scene link: one function an operation, plain data."""
+"""What the host process does for the scene link: one function an operation, plain data."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import hil
 from hil.errors import BadInput, Blame, CapabilityMissing, HilError
 from sim.twin import wire
-from sim.twin.bench import Bench
-from sim.twin.bus import ServoBus
-from sim.twin.config import PlantConfig
-from sim.twin.faults import parse_faults
+from sim.twin.bench import Plant, Scenery
+from sim.twin.config import HostConfig
+from sim.twin.emulator import Scalar
+from sim.twin.station import Station
 
-Status = Callable[[], Mapping[str, int]]
+SERVO_BUS = "sts3215-bus"
+"""The emulator that `fault` and `power_cycle` are for; any other is reached by `control`."""
+
+Status = Callable[[], Mapping[str, Scalar]]
 
 
 class SceneDesk:
-    """Carries out requests of the scene link on the bench.
-
-    `status` gives the counters of the loop by name; `bus` is None on a twin with no servos.
-    """
+    """Carries out requests of the scene link on the plant, where there is one, and on the
+    emulators. `status` tells of the twin as a whole."""
 
     def __init__(
-        self, config: PlantConfig, bench: Bench, bus: ServoBus | None, status: Status
+        self,
+        config: HostConfig,
+        plant: Plant | None,
+        stations: Sequence[Station],
+        status: Status,
     ) -> None:
         self._config = config
-        self._bench = bench
-        self._bus = bus
+        self._plant = plant
+        self._stations = {station.name: station for station in stations}
         self._status = status
         self._operations: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
             "ping": lambda _: None,
             "identity": lambda _: self._identity(),
-            "status": lambda _: dict(self._status()),
+            "status": self._tell_status,
+            "control": self._control,
             "arrange": self._arrange,
             "track": lambda _: self._track(),
             "witness": lambda _: self._witness(),
-            "picture": lambda _: wire.pack_array(self._bench.plant.picture()),
-            "fault": self._fault,
+            "picture": lambda _: wire.pack_array(self._scenery().picture()),
+            "fault": lambda args: self._servo_bus().emulator.control({"faults": args}),
             "power_cycle": self._power_cycle,
         }
 
@@ -63,42 +69,63 @@ class SceneDesk:
 
     def _identity(self) -> dict[str, object]:
         return {
-            "plant": self._config.plant,
+            "plant": self._config.plant or "",
             "step_hz": self._config.step_hz,
             "version": hil.__version__,
             "pid": os.getpid(),
         }
+
+    def _tell_status(self, args: Mapping[str, Any]) -> dict[str, Scalar]:
+        port = args.get("port")
+        return dict(self._status() if port is None else self._station(port).status())
+
+    def _control(self, args: Mapping[str, Any]) -> None:
+        what = args.get("what")
+        if not isinstance(what, dict):
+            raise BadInput("scene link: control needs what to do, a map of names to values")
+        self._station(args.get("port")).emulator.control(what)
 
     def _arrange(self, args: Mapping[str, Any]) -> None:
         scene = args.get("scene")
         if not isinstance(scene, dict):
             raise BadInput("scene link: arrange needs a scene, a map of names to values")
         # the arm stays: an emulated arm moves by its servos, as a real one does
-        self._bench.plant.arrange(scene, None)
+        self._scenery().arrange(scene, None)
 
     def _track(self) -> dict[str, list[float]]:
-        return {name: pose.tolist() for name, pose in self._bench.plant.track().items()}
+        return {name: pose.tolist() for name, pose in self._scenery().track().items()}
 
     def _witness(self) -> dict[str, float]:
-        return {name: float(value) for name, value in self._bench.plant.witness().items()}
-
-    def _fault(self, args: Mapping[str, Any]) -> None:
-        self._servo_bus().plant_faults(parse_faults(dict(args)))
+        return {name: float(value) for name, value in self._scenery().witness().items()}
 
     def _power_cycle(self, args: Mapping[str, Any]) -> None:
-        bus = self._servo_bus()
-        ids = set(args.get("ids", ()))
-        unknown = ids - {servo.id for servo in bus.servos}
-        if unknown:
-            raise BadInput(f"no servo has id {', '.join(map(str, sorted(unknown)))}")
-        for servo in bus.servos:
-            if servo.id in ids:
-                servo.power_cycle()
+        self._servo_bus().emulator.control({"power_cycle": args.get("ids", ())})
 
-    def _servo_bus(self) -> ServoBus:
-        if self._bus is None:
+    def _scenery(self) -> Scenery:
+        if isinstance(self._plant, Scenery):
+            return self._plant
+        name = self._config.plant
+        lacks = f"plant {name!r} of this twin has no scene" if name else "this twin has no plant"
+        raise CapabilityMissing(lacks, 'a twin with plant = "so101" has a scene')
+
+    def _station(self, port: object) -> Station:
+        station = self._stations.get(str(port))
+        if station is None:
+            known = ", ".join(self._stations) or "none"
+            raise BadInput(
+                f"scene link: the host process serves no port {port!r}",
+                f"it serves: {known}; an emulator that is a program of its own takes no control",
+            )
+        return station
+
+    def _servo_bus(self) -> Station:
+        buses = [station for station in self._stations.values() if station.kind == SERVO_BUS]
+        if not buses:
             raise CapabilityMissing("this twin has no servo bus")
-        return self._bus
+        if len(buses) > 1:
+            names = ", ".join(bus.name for bus in buses)
+            raise BadInput(f"this twin has several servo buses: {names}", "use control, by port")
+        return buses[0]
 
 
 def _describe(error: HilError) -> dict[str, str]:

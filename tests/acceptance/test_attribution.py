@@ -74,6 +74,7 @@ def test_a_run_records_clocks_and_wires_and_its_verdict_tells_the_hops(
     terminal = next(clock for clock in found.clocks if clock.role == "terminal")
     # both ends read one clock, so that the true offset is 0
     assert abs(terminal.offset_us) <= terminal.unsure_us
+    assert (terminal.steps, found.left_out) == ((), 0), "nobody set that clock"
     served = episode.ticks[episode.ticks["flags"] == 0]
     assert (served["answered_ns"] > served["asked_ns"]).all()
     assert "Where the time of a decision went" in render_html(run, verdict)

@@ -8,101 +8,25 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
+from harming import PATIENCE_S, ROOT, SCENARIO, Bench, assert_safe, plan_for, run_and, twin_bench
 
-from hil.catalogue import load_rig
-from hil.clock import NS_PER_MS, Deadline, WallClock
-from hil.contracts import BenchContext, DeviceSpec
 from hil.errors import HostError
 from hil.judge.verdict import judge
-from hil.loop.loop import Timing
-from hil.plan.freeze import Plan, freeze, single
-from hil.record.reader import Run, open_run
 from hil.record.writer import RunWriter
-from hil.rig import start_twin
-from hil.run.apart import run_apart
-from hil.run.conduct import Ending
 from hil.run.crew import Crew
-from hil.run.episode import longest_tick_ns
-from hil.run.ledger import Silent
-from hil.safety import StopRequest
 from hil.watchdog.watch import state_of
-from sim.twin.launch import ProcessTwin
-from sim.twin.scene import PlantScene, build
-
-SCENARIO = "care-light-switch-press"
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
-
-
-@dataclass
-class Bench:
-    """A twin that outlives the runs on it, and a second link to its plant."""
-
-    twin: ProcessTwin
-    scene: PlantScene
-
-    def status(self) -> Any:
-        return self.scene.status(Deadline.after_s(WallClock(), 2))
-
-    def stop(self) -> None:
-        """Called at the end of each run; the next one wants it."""
-
-    @property
-    def ports(self) -> Any:
-        return self.twin.ports
 
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    twin = start_twin(*load_rig("twin-so101"))
-    assert isinstance(twin, ProcessTwin)
-    with twin:
-        spec = DeviceSpec("scene", "plant-scene", twin.ports["scene"], {}, ROOT)
-        scene = build(spec, BenchContext(WallClock()))
-        scene.open(Deadline.after_s(WallClock(), 5))
-        yield Bench(twin, scene)
-        scene.close()
-
-
-def plan_for(rig_name: str = "twin-so101", episodes: int = 1) -> Plan:
-    rig, path = load_rig(rig_name)
-    return freeze(single(SCENARIO, episodes), "0" * 64, rig, path, 3, "expert")
-
-
-def run_and(
-    harm: Callable[[Crew], None], plan: Plan, bench: Bench, folder: Path
-) -> tuple[Ending, Run]:
-    """One run; `harm` is called once, in the middle of the first episode's motion."""
-    timing = Timing.of(plan.scenarios[SCENARIO].scenario.loop)
-    ticking_ns = longest_tick_ns(timing) + round(plan.rig.watchdog.tick_timeout_ms * NS_PER_MS)
-    done: list[bool] = []
-
-    def wait_and_harm(crew: Crew) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while crew.heart.pulse().allowance_ns != ticking_ns and time.monotonic() < end:
-            time.sleep(0.005)
-        time.sleep(0.2)
-        harm(crew)
-        done.append(True)
-
-    def begun(crew: Crew) -> None:
-        threads.append(threading.Thread(target=wait_and_harm, args=(crew,)))
-        threads[0].start()
-
-    threads: list[threading.Thread] = []
-    lent: Any = lambda _rig, _path: bench  # noqa: E731
-    ending = run_apart(plan, folder, Silent(), StopRequest(), lent, begun)
-    threads[0].join(PATIENCE_S)
-    assert done
-    return ending, open_run(folder)
+    with twin_bench("twin-so101") as found:
+        yield found
 
 
 def send(number: signal.Signals, resume_s: float | None = None) -> Callable[[Crew], None]:
@@ -114,14 +38,6 @@ def send(number: signal.Signals, resume_s: float | None = None) -> Callable[[Cre
                 os.kill(crew.worker.pid, signal.SIGCONT)
 
     return harm
-
-
-def assert_safe(run: Run, bench: Bench) -> None:
-    proofs = {row["role"]: row for row in run.rows("safe")}
-    assert set(proofs) == {"arm", "terminal", "scene"}
-    assert all(row["safe"] for row in proofs.values())
-    assert all(row["from_cause_us"] >= row["took_us"] for row in proofs.values())
-    assert bench.status()["torque_on"] == 0
 
 
 def test_killed_in_motion(bench: Bench, tmp_path: Path) -> None:
@@ -148,26 +64,29 @@ def test_suspended_in_motion(bench: Bench, tmp_path: Path, resume_s: float) -> N
     ending, run = run_and(harm, plan_for(), bench, tmp_path / "run")
     assert (ending.outcome, run.end["outcome"]) == ("void", "void")
     assert "stopped" in ending.reason or "suspended" in ending.reason
-    assert run.episode("0001").meta["end"] == "interrupted"
+    episode = run.episode("0001")
+    assert episode.meta["end"] == "interrupted"
+    assert len(episode.ticks) >= 5, "the ticks up to then are on the record"
     assert_safe(run, bench)
     assert judge(run).outcome == "VOID"
 
 
-HANGING = """
+VENDOR = """
+import ctypes
 import time
 from drivers.feetech import arm
 
-class HangingArm(arm.FeetechArm):
+class VendorArm(arm.FeetechArm):
     reads = 0
 
     def read(self, deadline):
         self.reads += 1
-        if self.reads > 60:
-            time.sleep(3600)  # a driver that forgets its deadline
+        if self.reads == 60:
+            {harm}
         return super().read(deadline)
 
 def build(spec, context):
-    arm.FeetechArm, kept = HangingArm, arm.FeetechArm
+    arm.FeetechArm, kept = VendorArm, arm.FeetechArm
     try:
         return arm.build(spec, context)
     finally:
@@ -175,25 +94,63 @@ def build(spec, context):
 """
 
 
-def test_hanging_in_a_driver(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver comes from a package of its own, as a vendor's would."""
-    package = tmp_path / "package"
-    (package / "hanging_arm-1.dist-info").mkdir(parents=True)
-    (package / "hanging_arm-1.dist-info" / "METADATA").write_text("Name: hanging-arm\nVersion: 1\n")
-    (package / "hanging_arm-1.dist-info" / "entry_points.txt").write_text(
-        "[hil.drivers]\nhanging-arm = hanging_arm:build\n"
+def vendor_rig(folder: Path, monkeypatch: pytest.MonkeyPatch, harm: str) -> str:
+    """A rig whose arm has a driver from a package of its own, as a vendor's would; `harm` is
+    what the worker does within a read in mid-motion."""
+    package = folder / "package"
+    (package / "vendor_arm-1.dist-info").mkdir(parents=True)
+    (package / "vendor_arm-1.dist-info" / "METADATA").write_text("Name: vendor-arm\nVersion: 1\n")
+    (package / "vendor_arm-1.dist-info" / "entry_points.txt").write_text(
+        "[hil.drivers]\nvendor-arm = vendor_arm:build\n"
     )
-    (package / "hanging_arm.py").write_text(HANGING)
+    (package / "vendor_arm.py").write_text(VENDOR.format(harm=harm))
     monkeypatch.setenv("PYTHONPATH", str(package))
-    rig = tmp_path / "hanging.toml"
+    rig = folder / "vendor.toml"
     text = (ROOT / "rigs" / "twin-so101.toml").read_text()
-    rig.write_text(text.replace('driver = "feetech-arm"', 'driver = "hanging-arm"'))
-    ending, run = run_and(lambda _: None, plan_for(str(rig)), bench, tmp_path / "run")
-    assert ending.outcome == "error"
+    rig.write_text(text.replace('driver = "feetech-arm"', 'driver = "vendor-arm"'))
+    return str(rig)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["time.sleep(3600)", "ctypes.PyDLL(None).sleep(3600)"],
+    ids=["forgets its deadline", "and lets nobody else run"],
+)
+def test_hanging_in_a_driver(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    """The second one keeps the interpreter to itself: no thread and no signal handler of the
+    worker could help."""
+    rig = vendor_rig(tmp_path, monkeypatch, harm)
+    ending, run = run_and(lambda _: None, plan_for(rig), bench, tmp_path / "run")
+    assert (ending.outcome, run.end["outcome"]) == ("error", "error")
     assert "hangs" in ending.reason
+    assert "episode 0001" in ending.reason
     assert run.rows("watchdog")[-1]["cause"] == "hung"
+    episode = run.episode("0001")
+    assert episode.meta["end"] == "error"
+    assert len(episode.ticks) >= 5, "the ticks up to the hang are on the record"
     assert_safe(run, bench)
     assert judge(run).outcome == "ERROR"
+
+
+def test_the_host_s_date_is_set_during_a_run(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the worker reads as the date jumps by two seconds: to set the host's own would harm
+    everything else on it. The monotonic clock, which all stamps are of, cannot be set."""
+    harm = "real = time.time_ns; time.time_ns = lambda: real() + 2_000_000_000"
+    rig = vendor_rig(tmp_path, monkeypatch, harm)
+    ending, run = run_and(lambda _: None, plan_for(rig, episodes=3), bench, tmp_path / "run")
+    assert (ending.outcome, run.end["outcome"]) == ("void", "void")
+    assert "the host's clock was set by +2 s" in ending.reason
+    (attempt,) = run.rows("attempt")
+    assert attempt["end"] == "completed", "what was recorded up to then is whole"
+    episode = run.episode("0001")
+    assert len(episode.ticks) == attempt["ticks"]
+    assert (np.diff(episode.ticks["scheduled_ns"]) > 0).all()
+    assert_safe(run, bench)
+    assert judge(run).outcome == "VOID"
 
 
 def test_a_full_disk_ends_the_run_with_a_safe_arm(

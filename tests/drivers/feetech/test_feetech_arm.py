@@ -9,8 +9,8 @@ import pytest
 from servo_chain import ServoChain
 
 from drivers.feetech.arm import FeetechArm, build, load_arm
-from drivers.feetech.arm_safe import torque_off
 from drivers.feetech.bus import FeetechBus
+from drivers.servo.safe import torque_off
 from hil.clock import NS_PER_MS, Deadline, WallClock
 from hil.contracts import NEVER, BenchContext, DeviceSpec, Joints
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, LinkLost
@@ -357,7 +357,7 @@ def test_health_names_silent_servos(arm: FeetechArm, chain: ServoChain) -> None:
 def test_health_tells_of_a_slow_adapter(
     arm: FeetechArm, monkeypatch: pytest.MonkeyPatch, timer_ms: int, ok: bool
 ) -> None:
-    monkeypatch.setattr("drivers.feetech.arm.latency_timer_ms", lambda port: timer_ms)
+    monkeypatch.setattr("drivers.servo.chain.latency_timer_ms", lambda port: timer_ms)
     found = {finding.name: finding for finding in arm.health(soon())}
     assert found["usb latency"].ok is ok
     assert bool(found["usb latency"].remedy) is not ok

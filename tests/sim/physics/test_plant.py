@@ -11,7 +11,7 @@ import pytest
 from hil.errors import BadInput, HarnessError, RigError
 from sim.plant import GEARBOX_FRICTION, HOME, Plant, build
 from sim.robots import so101
-from sim.robots.kinematics import holding_torque
+from sim.robots.kinematics import holding_torque, tool_pose
 
 ALL = np.ones(6, dtype=np.bool_)
 NONE = np.zeros(6, dtype=np.bool_)
@@ -84,7 +84,7 @@ def test_a_driven_arm_holds_its_place_and_sags_as_its_stiffness_says(plant: Plan
     plant.drive(HOME, STRONG, ALL)
     _run(plant, 1.0)
     position, velocity, torque = plant.joints()
-    links = so101.tip_chain().tip(position[: so101.ARM_JOINTS]).links
+    links = tool_pose(so101.tip_chain(), position[: so101.ARM_JOINTS]).links
     weight = holding_torque(links, so101.carried_weights())
     np.testing.assert_allclose(torque[: so101.ARM_JOINTS], weight, atol=2e-3)
     np.testing.assert_allclose((HOME - position) * so101.SERVO_STIFFNESS, torque, atol=5e-3)
@@ -94,10 +94,10 @@ def test_a_driven_arm_holds_its_place_and_sags_as_its_stiffness_says(plant: Plan
 def test_an_arm_without_torque_comes_down(plant: Plant) -> None:
     plant.arrange({}, np.zeros(6))
     plant.drive(np.zeros(6), STRONG, NONE)
-    height = so101.tip_chain().tip(np.zeros(5)).position[2]
+    height = so101.tip_chain().tool_point(np.zeros(5))[2]
     _run(plant, 1.0)
     position, _, torque = plant.joints()
-    assert so101.tip_chain().tip(position[:5]).position[2] < height - 0.05
+    assert so101.tip_chain().tool_point(position[:5])[2] < height - 0.05
     assert np.abs(torque).max() <= GEARBOX_FRICTION * 1.001
     assert not plant.driven().any()
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hil.kinematics import rotation, transform
 from sim.robots import so101
-from sim.robots.kinematics import rotation, transform
+from sim.robots.kinematics import tool_pose
 from sim.robots.urdf import Inertial, principal
 from sim.world import Placed, World
 
@@ -48,7 +49,7 @@ def test_link_frames_agree_with_pybullet(arm: tuple[World, Placed]) -> None:
 
 
 def test_tip_at_zero_points_forward() -> None:
-    tip = so101.tip_chain().tip(np.zeros(so101.ARM_JOINTS))
+    tip = tool_pose(so101.tip_chain(), np.zeros(so101.ARM_JOINTS))
     np.testing.assert_allclose(tip.position, [0.3914, 0.0, 0.2265], atol=2e-4)
     np.testing.assert_allclose(tip.axes[:, 2], [1.0, 0.0, 0.0], atol=1e-9)
 
@@ -57,12 +58,12 @@ def test_jacobian_is_the_derivative() -> None:
     chain = so101.tip_chain()
     nudge = 1e-6
     for position in _poses(10)[:, : so101.ARM_JOINTS]:
-        tip = chain.tip(position)
+        tip = tool_pose(chain, position)
         for joint in range(so101.ARM_JOINTS):
             ahead, behind = position.copy(), position.copy()
             ahead[joint] += nudge
             behind[joint] -= nudge
-            a, b = chain.tip(ahead), chain.tip(behind)
+            a, b = tool_pose(chain, ahead), tool_pose(chain, behind)
             np.testing.assert_allclose(
                 (a.position - b.position) / (2 * nudge), tip.jacobian[:3, joint], atol=1e-7
             )

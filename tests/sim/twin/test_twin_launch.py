@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from drivers.feetech.arm import build as build_arm
 from drivers.terminal.device import build as build_terminal
 from hil.clock import Deadline, WallClock
 from hil.contracts import BenchContext, DeviceSpec
@@ -86,26 +88,66 @@ def pids(running: launch.ProcessTwin) -> list[int]:
         ({"bus": {"emulator": "sts3215-bus"}}, "twin.ports.bus.joints"),
         ({"scene": {**SCENE, "light": 3}}, "twin.ports.scene.light: unknown key"),
         ({"t": {"emulator": "agent", "delay_ms": -1}}, "twin.ports.t.delay_ms"),
-        ({"a": BUS, "b": BUS}, "more than once: a, b"),
+        ({"a": SCENE, "b": SCENE}, "more than once: a, b"),
     ],
 )
 def test_options_are_checked_before_anything_starts(
     ports: dict[str, dict[str, Any]], message: str
 ) -> None:
     with pytest.raises(BadInput, match=message):
-        parse_twin(twin(**ports))
+        parse_twin(twin(**ports), Path())
 
 
 def test_an_unknown_option_is_told_the_known_ones() -> None:
     with pytest.raises(BadInput) as caught:
-        parse_twin(twin(bus={**BUS, "parity": "even"}))
+        parse_twin(twin(bus={**BUS, "parity": "even"}), Path())
     assert "baud, joints, supply_v" in str(caught.value)
 
 
-def test_without_bus_and_scene_no_plant_process_is_needed() -> None:
-    config = parse_twin(twin(t={"emulator": "agent", "delay_ms": 2.5}))
-    assert config.plant is None
-    assert config.agents["t"].delay_ms == 2.5
+def test_an_unknown_emulator_is_told_the_known_ones_and_how_one_is_added() -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_twin(twin(bus={"emulator": "sts9999-bus"}), Path())
+    assert "twin.ports.bus: no emulator is called 'sts9999-bus'" in caught.value.message
+    for known in ("sts3215-bus", "agent", "estop-box", "scene"):
+        assert known in caught.value.remedy
+    assert "entry point of group 'hil.emulators'" in caught.value.remedy
+
+
+def test_two_buses_cannot_drive_one_arm(within: Within) -> None:
+    with pytest.raises(RigError) as caught:
+        launch.start(twin(a=BUS, b=BUS), Path(), within(30))
+    assert "twin.ports.a and twin.ports.b both drive joint" in caught.value.remedy
+
+
+def test_motors_without_a_plant_are_refused(within: Within) -> None:
+    without = Twin.model_validate({"ports": {"bus": BUS}})
+    with pytest.raises(RigError) as caught:
+        launch.start(without, Path(), within(30))
+    assert "twin.ports.bus: moves joints, and the twin has no plant" in caught.value.remedy
+
+
+def test_an_arm_whose_robot_is_not_modelled_moves(clock: WallClock, within: Within) -> None:
+    """The real driver on emulated servos that turn independent joints."""
+    with launch.start(twin(plant="axes", bus=BUS, scene=SCENE), Path(), within(30)) as running:
+        parameters = {"model": "so101"}
+        spec = DeviceSpec("arm", "feetech-arm", running.ports["bus"], parameters, Path())
+        arm = build_arm(spec, BenchContext(clock))
+        arm.open(within(5))
+        arm.enable(within(5))
+        target = arm.command(np.linspace(0.1, 0.3, 6), within(1))
+        patience = within(10)
+        while np.nanmax(np.abs(arm.read(within(1)).position - target)) > 0.01:
+            assert not patience.expired
+        assert arm.make_safe(within(5)).safe
+        arm.close()
+
+
+def test_with_programs_alone_no_host_process_is_needed() -> None:
+    config = parse_twin(twin(t={"emulator": "agent", "delay_ms": 2.5}), Path())
+    assert config.host is None
+    (program,) = config.programs
+    assert (program.name, program.emulator) == ("t", "agent")
+    assert "2.5" in program.command
 
 
 def test_a_twin_starts_describes_itself_and_stops(within: Within) -> None:
@@ -121,7 +163,7 @@ def test_a_twin_starts_describes_itself_and_stops(within: Within) -> None:
     running.stop()
 
 
-def test_a_plant_killed_under_way_is_a_lost_link_and_an_unsafe_proof(
+def test_a_host_killed_under_way_is_a_lost_link_and_an_unsafe_proof(
     clock: WallClock, within: Within
 ) -> None:
     with launch.start(twin(scene=SCENE), Path(), within(30)) as running:
@@ -137,7 +179,7 @@ def test_a_plant_killed_under_way_is_a_lost_link_and_an_unsafe_proof(
         assert [finding.ok for finding in scene.health(within(1))] == [False]
         scene.close()
         assert ended(running)
-        with pytest.raises(RigError, match=r"plant .* has ended"):
+        with pytest.raises(RigError, match=r"host .* has ended"):
             running.check()
         folder = Path(running.ports["scene"]).parent
     assert not folder.exists()
@@ -194,7 +236,7 @@ def test_a_child_that_ignores_everything_is_killed(
         "import json, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "print(json.dumps({'ports': {'scene': 'x'}}), flush=True); time.sleep(60)"
     )
-    monkeypatch.setattr(launch, "plant_command", lambda _: [sys.executable, "-c", stubborn])
+    monkeypatch.setattr(launch, "host_command", lambda _: [sys.executable, "-c", stubborn])
     running = launch.start(twin(scene=SCENE), Path(), within(30))
     (pid,) = pids(running)
     running.stop()
@@ -229,7 +271,7 @@ def test_interrupt_is_left_to_the_parent_and_terminate_ends(within: Within) -> N
         assert gone(pid)
 
 
-def test_an_agent_is_started_beside_the_plant(clock: WallClock, within: Within) -> None:
+def test_an_agent_is_started_beside_the_host(clock: WallClock, within: Within) -> None:
     ports = {"terminal": {"emulator": "agent", "delay_ms": 0.0}, "scene": SCENE}
     with launch.start(twin(**ports), Path(), within(30)) as running:
         assert set(running.ports) == {"terminal", "scene"}

@@ -1,122 +1,21 @@
-"""The loop of the plant process, with plants that are slow, break or do not fit."""
+"""The loop of the host process, with plants that are slow, break or do not fit."""
 
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from hosting import CONFIG, Shaft, bus, connect, served
 
-from drivers.feetech.arm_table import load_arm
 from hil.clock import Deadline, WallClock
-from hil.contracts import BenchContext, DeviceSpec, FloatArray
-from hil.errors import BadInput, HarnessError, LinkLost, RigError
-from sim.twin.config import BusOptions, PlantConfig
-from sim.twin.process import StopFlag, main, serve
-from sim.twin.scene import PlantScene, build
+from hil.errors import BadInput, LinkLost, RigError
+from sim.twin.host import StopFlag, serve
+from sim.twin.process import main
 
 Within = Callable[[float], Deadline]
-NAMES = load_arm("so101").names
-
-
-class Shaft:
-    """A plant of free shafts that turn to their set-points at once; keeps what it was told."""
-
-    step_s = 1e-3
-
-    def __init__(
-        self, names: tuple[str, ...] = NAMES, step_takes_s: float = 0.0, breaks_at: int = -1
-    ) -> None:
-        self.joint_names = names
-        self.steps = 0
-        self.scene: Mapping[str, object] = {}
-        self._position = np.zeros(len(names))
-        self._step_takes_s = step_takes_s
-        self._breaks_at = breaks_at
-
-    def joints(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        still = np.zeros(len(self.joint_names))
-        return self._position, still, still
-
-    def drive(
-        self, target: FloatArray, torque_limit: FloatArray, enabled: NDArray[np.bool_]
-    ) -> None:
-        self._position = np.where(enabled, target, self._position)
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps == self._breaks_at:
-            raise HarnessError("a shaft flew off")
-        if self._step_takes_s:
-            time.sleep(self._step_takes_s)
-
-    def arrange(self, scene: Mapping[str, object], joint_position: FloatArray | None) -> None:
-        assert joint_position is None
-        if "slow" in scene:
-            time.sleep(0.2)
-        self.scene = scene
-
-    def track(self) -> dict[str, FloatArray]:
-        return {"knob": np.array([0.1, 0.2])}
-
-    def witness(self) -> dict[str, float]:
-        return {"steps": float(self.steps)}
-
-    def picture(self) -> NDArray[np.uint8]:
-        return np.zeros((2, 2, 3), np.uint8)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-CONFIG = PlantConfig(
-    plant="shaft",
-    step_hz=1000,
-    bus_port="bus",
-    bus=BusOptions(joints="so101"),
-    scene_port="scene",
-)
-
-
-@contextmanager
-def served(plant: Shaft) -> Iterator[tuple[dict[str, str], threading.Thread, list[Exception]]]:
-    """Run the loop in a thread of its own; what it raised is in the list at the end."""
-    ports: dict[str, str] = {}
-    ready = threading.Event()
-    raised: list[Exception] = []
-    stop = StopFlag()
-
-    def announce(found: Mapping[str, str]) -> None:
-        ports.update(found)
-        ready.set()
-
-    def run() -> None:
-        try:
-            serve(plant, CONFIG, announce, stop, None)
-        except HarnessError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield ports, thread, raised
-    finally:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
-
-
-def connect(address: str, clock: WallClock, within: Within) -> PlantScene:
-    scene = build(DeviceSpec("scene", "plant-scene", address, {}, Path()), BenchContext(clock))
-    scene.open(within(5))
-    return scene
 
 
 def test_a_plant_slower_than_its_clock_is_reported(clock: WallClock, within: Within) -> None:
@@ -162,7 +61,7 @@ def test_a_plant_that_breaks_ends_the_process_and_leaves_nothing(
 
 def test_arm_and_plant_must_have_the_same_joints() -> None:
     with pytest.raises(BadInput, match="the plant has wheel"):
-        serve(Shaft(names=("wheel",)), CONFIG, lambda _: None, StopFlag(), None)
+        serve(Shaft(names=("wheel",)), CONFIG, bus(), lambda _: None, StopFlag(), None)
 
 
 def test_a_folder_that_cannot_hold_a_socket_is_said(
@@ -172,7 +71,7 @@ def test_a_folder_that_cannot_hold_a_socket_is_said(
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(RigError, match="no socket at") as caught:
-        serve(Shaft(), CONFIG, lambda _: None, StopFlag(), None)
+        serve(Shaft(), CONFIG, bus(), lambda _: None, StopFlag(), None)
     assert "TMPDIR" in str(caught.value)
     assert list(deep.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Scene link of a running plant process: arrange, track, witness, picture, status, faults."""
+"""Scene link of a running twin: arrange, track, witness, picture, status, faults."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_missed_deadline_drops_the_late_answer(scene: PlantScene, within: With
 def test_faults_out_of_range_are_refused(
     scene: PlantScene, within: Within, faults: dict[str, object]
 ) -> None:
-    with pytest.raises(BadInput, match="faults of the servo bus"):
+    with pytest.raises(BadInput, match="control of the servo bus"):
         scene.fault(within(5), **faults)  # type: ignore[arg-type]
 
 
@@ -146,11 +146,11 @@ def test_bad_parameters_are_refused(clock: WallClock) -> None:
 def test_the_port_answers_at_its_own_rate_only(
     scene: PlantScene, running_twin: ProcessTwin, clock: WallClock, within: Within
 ) -> None:
-    before = scene.status(within(5))["unheard_bytes"]
+    before = scene.port_status("servo-bus", within(5))["unheard_bytes"]
     port = open_serial(running_twin.ports["servo-bus"], 115_200, clock)
     try:
         port.write(bytes.fromhex("FF FF 01 02 01 FB"), within(1))
         assert port.read(within(0.1)) == b""
     finally:
         port.close()
-    assert scene.status(within(5))["unheard_bytes"] == before + 6
+    assert scene.port_status("servo-bus", within(5))["unheard_bytes"] == before + 6
