@@ -15,7 +15,9 @@ from hil.errors import BadInput, DeviceNotFound
 from rigs.schema import Port
 
 _BY_PATH = Path("/dev/serial/by-path")
-_UNSTABLE = ("ttyUSB", "ttyACM")
+_CAMERAS_BY_PATH = Path("/dev/v4l/by-path")
+_UNSTABLE = ("ttyUSB", "ttyACM", "video")
+_STREAMS = ("http", "https", "rtsp", "rtsps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def resolve(
         return _twin(port.twin, twin_ports)
     if port.url is not None:
         return _url(port.url, scan)
+    if port.by_path is not None and (_CAMERAS_BY_PATH / port.by_path).exists():
+        return str(_CAMERAS_BY_PATH / port.by_path)
     found = scan()
     matching = [candidate for candidate in found if _matches(port, candidate)]
     if len(matching) != 1:
@@ -129,6 +133,8 @@ def _url(url: str, scan: Callable[[], Sequence[Candidate]]) -> str:
     parts = urlsplit(url)
     if parts.scheme == "can":
         split_address(url)  # BadInput where it is malformed
+        return url
+    if parts.scheme in _STREAMS:
         return url
     if parts.scheme != "file":
         return parse_url(url).text

@@ -174,6 +174,15 @@ class MotorBus:
         for motor, ledger in self._ledgers.items():
             self._count_lost(motor, ledger.give_up())
 
+    def drain(self, quiet_ns: int, deadline: Deadline) -> None:
+        """Take up what comes until nothing has come for `quiet_ns`. Errors: LinkLost."""
+        while not deadline.expired:
+            received = self._can.receive(deadline.sooner(quiet_ns))
+            if not received:
+                break
+            for one in received:
+                self._take(one)
+
     def restart(self, deadline: Deadline) -> None:
         """Bring the adapter's channel up again. Errors: RigError, DeadlineMissed, LinkLost."""
         self._can.restart(deadline)

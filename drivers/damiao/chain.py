@@ -51,6 +51,7 @@ from hil.contracts import (
 )
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, LinkLost
 
+_QUIET_NS = 20 * NS_PER_MS
 _ENABLE_ROUNDS = 3
 _WATCHDOG_ATTEMPTS = 3
 
@@ -122,6 +123,7 @@ class DamiaoChain:
         numbers = session.setup.numbers
         versions = sorted({firmware(numbers, motor) for motor in self._robot.ids})
         detail: dict[str, Scalar] = {
+            "line_checksum": False,  # CAN has one; the serial way to the adapter has none
             "motors": len(self._robot.ids),
             "port": session.bus.description,
             "adapter": session.bus.adapter,
@@ -148,9 +150,13 @@ class DamiaoChain:
         return [*adapter_latency(latency_timer_ms(self._spec.address)), *channel, *motors]
 
     def ping(self, deadline: Deadline) -> None:
-        """One motor's state. Errors: DeadlineMissed, LinkLost."""
-        motor = self._robot.ids[0]
-        if not self._opened().bus.refresh([motor], deadline):
+        """One motor's state, asked once more after a silence where answers to calls that were
+        given up still fill the line. Errors: DeadlineMissed, LinkLost."""
+        motor, bus = self._robot.ids[0], self._opened().bus
+        if bus.refresh([motor], deadline):
+            return
+        bus.drain(_QUIET_NS, deadline)
+        if not bus.refresh([motor], deadline):
             raise DeadlineMissed(
                 f"motor {motor} on {self._opened().bus.description} did not answer in time",
                 "check its id, its cable and its supply",

@@ -18,7 +18,6 @@ _SPARE = 8
 """Fraction (one in so many) by which the clock of the box may be slow; a serial line at a rate
 wrong by a twentieth cannot be read any more."""
 
-
 KEPT_NS = 4 * NS_PER_S
 """Frames of so long are sure to be kept for a host that does not look: a terminal keeps 4095
 bytes, which are 5 s."""

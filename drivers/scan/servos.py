@@ -40,7 +40,7 @@ def _ask_dynamixel(line: OpenLine, deadline: Deadline) -> Found | None:
         ids,
         models,
         firmware,
-        {"robot": robot or "name the robot here"},
+        {"model": robot or "name the robot here"},
     )
 
 

@@ -96,7 +96,17 @@ def _require_same(before: Look, after: Look, when: str) -> None:
     require(off <= near, f"{when} it reads {after.values}, before {before.values} {before.unit}")
 
 
+def _require_checksum(subject: Subject) -> None:
+    """Errors: NotChecked where the device says that its line has no checksum: what is damaged
+    or doubled there can be told by nobody."""
+    with subject.opened() as one:
+        detail = one.device.identity(subject.within(_WITHIN_S)).detail
+    if detail.get("line_checksum") is False:
+        raise NotChecked("the device says that its line has no checksum (identity)")
+
+
 def _doubles(subject: Subject) -> str:
+    _require_checksum(subject)
     return _bad_line(subject, {"kind": "duplicate"}, "answers that come twice")
 
 
@@ -104,6 +114,7 @@ def _damage(subject: Subject) -> str:
     with subject.opened() as one:
         if not isinstance(one.device, Joints):
             raise NotChecked("only buses of joints are sure to have a checksum")
+    _require_checksum(subject)
     return _bad_line(subject, {"kind": "corrupt", "every": 2}, "answers with a wrong bit")
 
 

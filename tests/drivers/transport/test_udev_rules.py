@@ -7,7 +7,7 @@ import pytest
 from rigs.rights import how_to_get_rights, udev_rules
 
 TERM = re.compile(
-    r'(?:(?:ACTION|SUBSYSTEM|DRIVER|ATTRS?\{[a-zA-Z_]+\}|ENV\{DEVTYPE\})(?:==|!=)"[^"]+"'
+    r'(?:(?:ACTION|SUBSYSTEM|DRIVER|ATTRS?\{[a-zA-Z_]+\}|ENV\{(?:DEVTYPE|ID_USB_INTERFACES)\})(?:==|!=)"[^"]+"'
     r'|(?:ENV\{ID_MM_DEVICE_IGNORE\}|ATTR\{latency_timer\}|GROUP|MODE|GOTO|LABEL)="[^"]+"'
     r'|TAG\+="uaccess")'
 )

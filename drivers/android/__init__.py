@@ -1,0 +1,1 @@
+"""Phones and Android terminals through the adb server: client, phone, agent, device."""

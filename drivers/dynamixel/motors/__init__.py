@@ -1,0 +1,1 @@
+"""Control tables of Dynamixel motors, one file a model."""

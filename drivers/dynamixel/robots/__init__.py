@@ -1,0 +1,1 @@
+"""Robots made of Dynamixel motors, one file a model."""

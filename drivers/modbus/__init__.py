@@ -1,0 +1,1 @@
+"""Modbus RTU: grippers, hands, and devices described by a file of registers."""

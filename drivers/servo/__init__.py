@@ -1,0 +1,1 @@
+"""What families of serial-bus servos have in common: frames, tables, buses, chains of joints."""

@@ -1,0 +1,1 @@
+"""The emulated phone and the adb server in front of it."""

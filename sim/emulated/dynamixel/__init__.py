@@ -1,0 +1,1 @@
+"""Emulated Dynamixel motors of both protocols on one bus."""

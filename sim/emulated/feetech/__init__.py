@@ -1,0 +1,1 @@
+"""Emulated Feetech servos on one bus: register by register, without a wire or a clock."""

@@ -1,0 +1,1 @@
+"""The emulated camera: its pictures, its faults, its server."""

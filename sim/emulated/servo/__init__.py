@@ -1,0 +1,1 @@
+"""What emulated servos of any family are made of."""
