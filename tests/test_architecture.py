@@ -30,7 +30,7 @@ FLOORS = [
     ["hil.evidence"],
     ["hil.report"],
     ["hil.workflow"],
-    ["hil.bench", "hil.conformance"],
+    ["hil.bench", "hil.check", "hil.conformance"],
     ["hil.cli", "hil.pytest_plugin"],
 ]
 FORBIDDEN = {"hil": {"drivers", "sim"}, "drivers": {"sim"}}

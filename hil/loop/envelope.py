@@ -8,7 +8,7 @@ pushed away takes its target along at any speed, since only that bounds its torq
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -90,6 +90,11 @@ class Envelope:
     jerk_rad_s3: float | None = None
     effort: float | None = None
     workspace: Workspace | None = None
+    _top: FloatArray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        top = np.minimum(self.velocity_rad_s, self.joints.velocity)
+        object.__setattr__(self, "_top", top)
 
     @classmethod
     def of(cls, arm: Joints, limits: Limits) -> Envelope:
@@ -122,13 +127,13 @@ class Envelope:
         (NaN in `measured`) is taken to be at its last target. Errors: HarnessError where no
         finite target can be derived.
         """
-        last, top = sent.target, np.minimum(self.velocity_rad_s, self.joints.velocity)
-        here = np.where(np.isfinite(measured.position), measured.position, last)
+        last, top = sent.target, self._top
+        here = _finite_or(measured.position, last)
         over = self.overloaded(measured.effort)
         if over is not None:
             target = np.where(over, here, last)
         else:
-            wish = np.where(np.isfinite(desired), desired, last)
+            wish = _finite_or(desired, last)
             if self.acceleration_rad_s2 is not None:
                 wish = self._smooth(wish, sent, top, period_s)
             stride = top * period_s
@@ -136,7 +141,7 @@ class Envelope:
         target = self._near(target, here)
         if self.workspace is not None:
             target = _stay_in(self.workspace, self._near(last, here), target)
-        if not np.isfinite(target).all():
+        if not all_finite(target):
             raise HarnessError(f"no finite target follows from {desired!r} after {last!r}")
         return self._moved(sent, target, top, period_s, over is not None)
 
@@ -178,6 +183,22 @@ class Envelope:
             lowest = np.maximum(sent.acceleration - change, lowest)
             bounded = np.clip(bounded, lowest, np.minimum(sent.acceleration + change, highest))
         return sent.target + (sent.velocity + bounded * period_s) * period_s
+
+
+def all_finite(values: FloatArray) -> bool:
+    """Whether no value of shape (n,) is NaN or infinite, and neither is their sum.
+
+    The sum tells in a fifth of the time that numpy takes to look at each of a dozen, and the
+    loop asks several times a tick.
+    """
+    return math.isfinite(sum(values.tolist()))
+
+
+def _finite_or(values: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """`values`, and `otherwise` in place of those that are no finite numbers."""
+    if all_finite(values):
+        return values
+    return np.where(np.isfinite(values), values, otherwise)
 
 
 def _easing(gap: FloatArray, jerk: float, period_s: float) -> FloatArray:

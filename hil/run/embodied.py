@@ -20,7 +20,7 @@ from hil.contracts import (
     Scene,
 )
 from hil.errors import DeadlineMissed, DeviceFault
-from hil.loop.envelope import Envelope, Sent
+from hil.loop.envelope import Envelope, Sent, all_finite
 from hil.loop.rules import JointRules, next_step
 from hil.loop.ticklog import ChannelLog, TickNote
 from hil.record.format import ActionReason, Channel, TickFlag
@@ -127,7 +127,8 @@ class EmbodiedJob:
         for name in ("position", "velocity", "effort"):
             values = getattr(sample, name)
             self._logs[f"joints.{name}"].put(row, sample.stamp_ns, values, sample.age_ns)
-        note.lost = int((~sample.present).sum())
+        if not all_finite(sample.position):
+            note.lost = int((~sample.present).sum())
         if note.lost:
             note.flags |= TickFlag.LOST_INPUT
         self._known = _merge(sample, self._known) if note.lost else sample
@@ -154,7 +155,7 @@ class EmbodiedJob:
             note.answered(decision.result)
         self._logs["joints.desired"].put(row, self._clock.now_ns(), decision.target)
         # A network that answers NaN has not answered; the record keeps what it said.
-        if not np.isfinite(decision.target).all():
+        if not all_finite(decision.target):
             note.flags |= TickFlag.NO_ANSWER
             return
         self._decision = decision
@@ -164,7 +165,7 @@ class EmbodiedJob:
         step = next_step(self._rules.missing, self._missed, decision is not None)
         desired = self._wanted(step.reason, decision)
         sent = self._envelope.apply(desired, self._sent, self._known, self._since_sent_s())
-        if (np.abs(sent.target - desired) > _SAME_RAD).any():
+        if max(map(abs, (sent.target - desired).tolist())) > _SAME_RAD:
             note.flags |= TickFlag.LIMITED_ACTION
         note.reason = ActionReason.HELD if sent.gave_way else step.reason
         if step.reason is not ActionReason.FRESH:
@@ -198,8 +199,9 @@ class EmbodiedJob:
 
     def _young(self) -> NDArray[np.bool_]:
         """Which joints' last known values the rule lets a policy use, shape (n,)."""
-        ages = self._known.age_ns
-        return np.asarray((ages != NEVER) & (ages <= self._rules.ages.joints_ns))
+        # without a sign, NEVER is older than any limit
+        ages, limits = self._known.age_ns, self._rules.ages.joints_ns
+        return np.asarray(ages.view(np.uint64) <= limits.view(np.uint64))
 
     def _timely(self, note: TickNote) -> Decision | None:
         """This tick's decision, unless what it was computed from is too old by now."""

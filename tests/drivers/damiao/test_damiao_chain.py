@@ -355,7 +355,7 @@ def test_health_names_silent_motors(chain: DamiaoChain, pump: Pump) -> None:
 def test_health_tells_of_a_slow_adapter(
     chain: DamiaoChain, monkeypatch: pytest.MonkeyPatch, timer_ms: int, ok: bool
 ) -> None:
-    monkeypatch.setattr("drivers.damiao.chain.latency_timer_ms", lambda port: timer_ms)
+    monkeypatch.setattr("drivers.transport.latency.latency_timer_ms", lambda *_: timer_ms)
     found = named(list(chain.health(soon())))["usb latency"]
     assert found.ok is ok
     assert bool(found.remedy) is not ok

@@ -342,7 +342,7 @@ def test_identity_health_and_ping(rigged: Rigged) -> None:
 
 def test_health_tells_of_a_slow_adapter(rigged: Rigged, monkeypatch: pytest.MonkeyPatch) -> None:
     gripper = rigged.gripper()
-    monkeypatch.setattr("drivers.modbus.robotiq.latency_timer_ms", lambda port: 16)
+    monkeypatch.setattr("drivers.transport.latency.latency_timer_ms", lambda *_: 16)
     found = {finding.name: finding for finding in gripper.health(soon())}
     assert not found["usb latency"].ok
     assert found["usb latency"].remedy

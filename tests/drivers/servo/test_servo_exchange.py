@@ -198,3 +198,41 @@ def test_unplugged_after_any_byte_under_protocol_1(clock: VirtualClock) -> None:
         bus = Frame1Bus(Torn(clock, [whole[:cut]] if cut else []), clock)
         with pytest.raises(LinkLost):
             bus.sync_read([1, 2], 56, 2, soon(clock))
+
+
+class Counting(Line):
+    """Counts how often somebody looks at what is pending."""
+
+    looks = 0
+
+    def read(self, deadline: Deadline) -> bytes:
+        self.looks += deadline.at_ns == 0
+        return super().read(deadline)
+
+
+def test_whole_answers_leave_nothing_to_drop(clock: VirtualClock) -> None:
+    """Repetitions of the last answers have the wrong length for the next request."""
+    first = status(1) + status(2)
+    second = status(1, b"\5\6\7\x08\x09") + status(2, b"\5\6\7\x08\x0a")
+    line = Counting(clock, [first], [first + second], [second])
+    bus = DynamixelBus(line, clock)
+    assert bus.sync_read([1, 2], 132, 4, soon(clock)).lost == ()
+    assert line.looks == 1
+    answer = bus.sync_read([1, 2], 132, 5, soon(clock))
+    assert line.looks == 1, "another length: nobody looks"
+    assert answer.payloads == {1: b"\5\6\7\x08\x09", 2: b"\5\6\7\x08\x0a"}
+    assert bus.faults()["wrong_length"] == 2
+    bus.sync_read([1, 2], 132, 5, soon(clock))
+    assert line.looks == 2, "what came was not the usual"
+
+
+@pytest.mark.parametrize("then", ["read", "write"])
+def test_equal_requests_and_writes_look_first(clock: VirtualClock, then: str) -> None:
+    line = Counting(clock, [status(1)], [status(1)])
+    bus = DynamixelBus(line, clock)
+    bus.sync_read([1], 132, 4, soon(clock))
+    if then == "read":
+        bus.sync_read([1], 132, 4, soon(clock))
+    else:
+        bus.sync_write(116, {1: b"abcd"}, soon(clock))
+    assert line.looks == 2

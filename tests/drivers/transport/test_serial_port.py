@@ -15,7 +15,7 @@ from wire_ends import CLOCK, Peer, soon
 
 from drivers.transport.descriptor import DescriptorPort
 from drivers.transport.holders import holders
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency, latency_timer_ms
 from drivers.transport.line import Line
 from drivers.transport.posix import open_serial
 from hil.clock import VirtualClock
@@ -127,7 +127,6 @@ def test_second_owner_is_refused_and_told_who_holds_it(peer: Peer, port: Descrip
 
 HOLD = """
 import sys
-from drivers.transport.latency import latency_timer_ms
 from drivers.transport.posix import open_serial
 from hil.clock import WallClock
 port = open_serial(sys.argv[1], 1_000_000, WallClock())
@@ -241,8 +240,31 @@ def test_description_names_port_and_rate(peer: Peer, port: DescriptorPort) -> No
     assert port.untimed == ""
 
 
-def test_latency_timer_of_an_adapter(tmp_path) -> None:
-    (tmp_path / "ttyUSB3").mkdir()
-    (tmp_path / "ttyUSB3" / "latency_timer").write_text("16\n")
-    assert latency_timer_ms("/dev/ttyUSB3", tmp_path) == 16
-    assert latency_timer_ms("/dev/ttyACM0", tmp_path) is None
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """Folder of the system in which ttyUSB3 has a timer of 16 ms; its port beside it."""
+    (tmp_path / "devices" / "ttyUSB3").mkdir(parents=True)
+    (tmp_path / "devices" / "ttyUSB3" / "latency_timer").write_text("16\n")
+    (tmp_path / "ttyUSB3").touch()
+    (tmp_path / "usb-FTDI-if00").symlink_to(tmp_path / "ttyUSB3")
+    return tmp_path
+
+
+def test_latency_timer_of_an_adapter(adapter: Path) -> None:
+    folder = adapter / "devices"
+    assert latency_timer_ms("/dev/ttyUSB3", folder) == 16
+    assert latency_timer_ms(str(adapter / "usb-FTDI-if00"), folder) == 16, "by its stable name"
+    assert latency_timer_ms("/dev/ttyACM0", folder) is None
+    assert latency_timer_ms("replay:///captures/ttyUSB3", folder) is None, "no adapter of this host"
+
+
+@pytest.mark.parametrize(("timer_ms", "ok"), [(16, False), (1, True)])
+def test_a_slow_adapter_is_a_bad_finding_that_says_where_to_write(
+    adapter: Path, timer_ms: int, ok: bool
+) -> None:
+    timer = adapter / "devices" / "ttyUSB3" / "latency_timer"
+    timer.write_text(f"{timer_ms}\n")
+    (found,) = adapter_latency("/dev/ttyUSB3", adapter / "devices")
+    assert (found.name, found.ok, found.detail) == ("usb latency", ok, f"{timer_ms} ms")
+    assert (str(timer) in found.remedy) is not ok
+    assert adapter_latency("/dev/ttyACM0", adapter / "devices") == []
