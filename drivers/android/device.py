@@ -26,6 +26,7 @@ from drivers.android.server import USUAL, AdbServer
 from drivers.claim import Claim
 from drivers.terminal.device import TerminalAgent
 from drivers.terminal.device import build as build_terminal
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_S, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -39,7 +40,13 @@ from hil.contracts import (
     SafeProof,
     Scalar,
 )
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, HilError, LinkLost
+from hil.errors import (
+    BadInput,
+    DeadlineMissed,
+    HarnessError,
+    HilError,
+    LinkLost,
+)
 
 T = TypeVar("T")
 _Inputs = Mapping[str, NDArray[np.float32] | bytes]
@@ -62,11 +69,7 @@ TIMING = "over adb: times of the host are functional only, the phone's own stamp
 def build(spec: DeviceSpec, context: BenchContext) -> AndroidTerminal:
     """Driver factory (entry point `android`). The port is an adb server of this host, since
     what is forwarded ends there. Errors: BadInput."""
-    if not spec.address:
-        raise BadInput(
-            f"device {spec.role!r}: a phone needs the adb server as its port",
-            f'port = {{ url = "{USUAL}" }} is the usual one',
-        )
+    need_port(spec, f'{{ url = "{USUAL}" }}, the usual adb server')
     if context.clock.virtual:
         raise BadInput(
             f"device {spec.role!r}: a phone needs a wall clock", "use a twin or real rig"
@@ -289,5 +292,5 @@ class AndroidTerminal:
 
     def _opened(self) -> TerminalAgent:
         if self._terminal is None:
-            raise DeviceFault(f"{self.role}: not open")
+            raise HarnessError(f"{self.role} is not open")
         return self._terminal

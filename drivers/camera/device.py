@@ -10,6 +10,7 @@ from drivers.camera.selftest import picture_findings, stream_findings
 from drivers.camera.source import Kind, Source, check_device, parse_source, usb_facts, users_of
 from drivers.camera.stream import Order
 from drivers.claim import Claim
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_S, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -22,7 +23,9 @@ from hil.contracts import (
     SafeProof,
     Scalar,
 )
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, HilError, LinkLost, RigError
+from hil.errors import BadInput, DeadlineMissed, HarnessError, HilError, LinkLost, RigError
+
+_PORT = '{ url = "file:///dev/v4l/by-path/..." }'
 
 _WATCH_NS = NS_PER_S
 """The self-test watches the stream for so long, or for half of the time it is given."""
@@ -30,10 +33,7 @@ _WATCH_NS = NS_PER_S
 
 def build(spec: DeviceSpec, context: BenchContext) -> OpenCvCamera:
     """Driver factory (entry point `camera`). Errors: BadInput."""
-    if not spec.address:
-        raise BadInput(
-            f"device {spec.role!r}: a camera needs a port", "give it `port` in the rig file"
-        )
+    need_port(spec, _PORT)
     if context.clock.virtual:
         raise BadInput(
             f"device {spec.role!r}: a camera needs a wall clock", "use a twin or real rig"
@@ -216,5 +216,5 @@ class OpenCvCamera:
 
     def _opened(self) -> Capture:
         if self._capture is None:
-            raise DeviceFault(f"{self.role}: not open")
+            raise HarnessError(f"{self.role} is not open")
         return self._capture

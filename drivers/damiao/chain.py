@@ -10,13 +10,7 @@ import numpy as np
 
 from drivers.can.bus import CanBus
 from drivers.damiao.bus import Address, MotorBus
-from drivers.damiao.chain_health import (
-    READ_ANEW,
-    ChainState,
-    adapter_latency,
-    findings,
-    firmware,
-)
+from drivers.damiao.chain_health import READ_ANEW, ChainState, findings, firmware
 from drivers.damiao.chain_motion import (
     decoded,
     hold_codes,
@@ -33,7 +27,8 @@ from drivers.damiao.line import adopt_line, open_line
 from drivers.damiao.parameters import ChainParameters
 from drivers.damiao.registers import Register, load_registers
 from drivers.damiao.robots import Robot, load_robot
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -49,7 +44,7 @@ from hil.contracts import (
     SafeProof,
     Scalar,
 )
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
 
 _QUIET_NS = 20 * NS_PER_MS
 _ENABLE_ROUNDS = 3
@@ -147,7 +142,7 @@ class DamiaoChain:
             return [Finding("link", False, error.message, error.remedy)]
         state = ChainState(decoded(self._robot, session.setup, heard), numbers)
         motors = findings(self._robot, session.setup, self._registers, state)
-        return [*adapter_latency(latency_timer_ms(self._spec.address)), *channel, *motors]
+        return [*adapter_latency(self._spec.address), *channel, *motors]
 
     def ping(self, deadline: Deadline) -> None:
         """One motor's state, asked once more after a silence where answers to calls that were
@@ -314,7 +309,6 @@ class DamiaoChain:
 def build(spec: DeviceSpec, context: BenchContext) -> DamiaoChain:
     """Factory of driver `damiao-chain`; touches no port. Errors: BadInput."""
     parameters = device_parameters(spec, ChainParameters)
-    if not spec.address:
-        raise BadInput(f"device {spec.role!r} (driver {spec.driver}) needs a port in the rig file")
+    need_port(spec)
     robot = load_robot(parameters.robot, spec.base).adjusted(parameters.joints)
     return DamiaoChain(spec, robot, parameters, context.clock)

@@ -47,14 +47,6 @@ def findings(
     ]
 
 
-def adapter_latency(timer_ms: int | None) -> list[Finding]:
-    """Whether the USB serial adapter holds answers back; nothing where it has no such timer."""
-    if timer_ms is None:
-        return []
-    remedy = "set its latency_timer under /sys/bus/usb-serial/devices to 1, for good by a udev rule"
-    return [Finding("usb latency", timer_ms <= 1, f"{timer_ms} ms", remedy * (timer_ms > 1))]
-
-
 def firmware(numbers: Numbers, motor: int) -> str:
     """Firmware of one motor as "software.sub"; without the second where it does not tell it."""
     software = f"{numbers['software_version'][motor]:.0f}"

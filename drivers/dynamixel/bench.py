@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import cycle
 
 from drivers.dynamixel import instructions as ins
 from drivers.dynamixel.bus import DynamixelBus
@@ -24,6 +25,9 @@ from hil.errors import HarnessError
 IDS = (1, 2, 3, 4, 5, 6)
 SILENT = 3
 ADDRESS, LENGTH = 132, 4
+_TURNS = (LENGTH, LENGTH + 1)
+"""Lengths that this bus asks for by turns, as the driver does."""
+
 BAUD = 1_000_000
 _SDK = "dynamixel_sdk"
 _WARM_UP = 50
@@ -31,10 +35,10 @@ _WARM_UP = 50
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a peer has to do: how long a request is, and what it answers."""
+    """What a peer has to do: how long a request is, and what it answers by turns."""
 
     request_bytes: int
-    answer: bytes
+    answers: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,13 @@ class BusBench:
         vendor = contestant.startswith("vendor")
         return f"{_SDK} is not installed" if vendor and find_spec(_SDK) is None else ""
 
-    def scenes(self) -> Mapping[str, Scene]:
-        """By name: `all` six answer, `fast` in one packet, `silent` all but one."""
+    def scene(self, contestant: str, silent: bool) -> Scene:
+        """What a contestant's peer does; with `silent`, all but one of the motors answer."""
         request = len(encode(ins.sync_read(IDS, ADDRESS, LENGTH)))
-        blocks = [(servo, 0, _data(servo)) for servo in IDS]
-        answers = {servo: encode(Packet(servo, STATUS, _data(servo))) for servo in IDS}
-        return {
-            "all": Scene(request, b"".join(answers.values())),
-            "fast": Scene(request, encode_fast(blocks)),
-            "silent": Scene(request, b"".join(answers[s] for s in IDS if s != SILENT)),
-        }
+        lengths = (LENGTH,) if contestant.startswith("vendor") else _TURNS
+        there = [servo for servo in IDS if not (silent and servo == SILENT)]
+        fast = contestant.endswith("-fast")
+        return Scene(request, tuple(_answer(there, length, fast=fast) for length in lengths))
 
     def command(self, contestant: str, port: str, reads: int, deadline_ms: float) -> list[str]:
         """How to start it; it prints one object of JSON, see `measure`."""
@@ -68,8 +69,14 @@ class BusBench:
 BENCH = BusBench()
 
 
-def _data(servo: int) -> bytes:
-    return (2000 + servo).to_bytes(LENGTH, "little")
+def _data(servo: int, length: int) -> bytes:
+    return (2000 + servo).to_bytes(length, "little")
+
+
+def _answer(servos: Sequence[int], length: int, *, fast: bool) -> bytes:
+    if fast:
+        return encode_fast([(servo, 0, _data(servo, length)) for servo in servos])
+    return b"".join(encode(Packet(servo, STATUS, _data(servo, length))) for servo in servos)
 
 
 Read = Callable[[], int]
@@ -82,10 +89,12 @@ def this_bus(port: str, deadline_ms: float, *, fast: bool) -> Read:
     bus = DynamixelBus(open_serial(port, BAUD, clock), clock)
     reader = bus.fast_sync_read if fast else bus.sync_read
     deadline_ns = round(deadline_ms * NS_PER_MS)
+    turns = cycle(_TURNS)
 
     def read() -> int:
-        answer = reader(IDS, ADDRESS, LENGTH, Deadline.after(clock, deadline_ns))
-        return sum(data == _data(servo) for servo, data in answer.payloads.items())
+        length = next(turns)
+        answer = reader(IDS, ADDRESS, length, Deadline.after(clock, deadline_ns))
+        return sum(data == _data(servo, length) for servo, data in answer.payloads.items())
 
     return read
 

@@ -184,7 +184,7 @@ class DynamixelBus:
         self._send(plan.frame, deadline, length)
         self._counted.fast_reads += 1
         decoder = FastDecoder([(servo, length) for servo in servos])
-        answer = self._line.collect_one(servos, length, deadline, plan.expected, decoder)
+        answer = self._line.collect(servos, length, deadline, plan.expected, decoder)
         self._crc_errors += decoder.crc_errors
         self._line.counters.wrong_id += decoder.wrong_id
         self._line.frames.resync_bytes += decoder.resync_bytes

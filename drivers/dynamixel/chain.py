@@ -11,6 +11,7 @@ from drivers.dynamixel.parameters import ChainParameters
 from drivers.dynamixel.robot_table import load_robot
 from drivers.servo.chain import ServoChain, need_port
 from drivers.servo.joints import JointTable
+from drivers.servo.survey import ANSWER_NS
 from hil.clock import Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import BenchContext, DeviceSpec, FloatArray
@@ -100,7 +101,8 @@ class DynamixelChain(ServoChain):
     def _clear(self, deadline: Deadline) -> None:
         """Watchdog off, and what it did to the motors undone. Errors: as `arm_watchdog`."""
         register = self.robot.servo["bus_watchdog"]
-        found = self.bus.read_all(self.robot.ids, register.address, register.size, deadline)
+        soon = deadline.sooner(2 * ANSWER_NS)
+        found = self.bus.read_all(self.robot.ids, register.address, register.size, soon)
         tripped = sum(payload == _TRIPPED for payload in found.payloads.values())
         self._motors.set_watchdog(self.bus, self.robot, 0, deadline)
         if tripped:

@@ -11,6 +11,7 @@ from drivers.estop.codec import BAUD, PERIOD_MS, VERSION, Decoder
 from drivers.estop.rules import Listener
 from drivers.transport.base import Transport
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -196,4 +197,5 @@ class EstopBox:
 
 def build(spec: DeviceSpec, context: BenchContext) -> EstopBox:
     """Factory of driver `estop-box`. Errors: BadInput for parameters it does not have."""
+    need_port(spec)
     return EstopBox(spec, device_parameters(spec, BoxParameters), context.clock)

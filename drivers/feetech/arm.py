@@ -5,7 +5,8 @@ from __future__ import annotations
 from drivers.feetech.arm_table import ArmTable, load_arm
 from drivers.feetech.family import FeetechFamily
 from drivers.feetech.parameters import ArmParameters
-from drivers.servo.chain import ServoChain, need_port
+from drivers.servo.chain import ServoChain
+from drivers.transport.options import need_port
 from hil.clock import Clock
 from hil.config import device_parameters
 from hil.contracts import BenchContext, DeviceSpec

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from drivers.loadcell.codec import NEWTONS, parse_line
 from drivers.textline import TextLine
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -218,4 +219,5 @@ class LoadCell:
 
 def build(spec: DeviceSpec, context: BenchContext) -> LoadCell:
     """Factory of driver `load-cell`. Errors: BadInput."""
+    need_port(spec)
     return LoadCell(spec, device_parameters(spec, LoadCellParameters), context.clock)

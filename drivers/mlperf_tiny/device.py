@@ -19,8 +19,9 @@ from drivers.mlperf_tiny.laps import COUNTER_US, Throughput, elapsed_us, print_u
 from drivers.mlperf_tiny.parameters import Parameters
 from drivers.mlperf_tiny.profiles import Profile, load_profiles, tensor_bytes
 from drivers.mlperf_tiny.session import Session
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_S, NS_PER_US, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -52,10 +53,7 @@ class _Opened:
 
 def build(spec: DeviceSpec, context: BenchContext) -> MlperfTiny:
     """Driver factory (entry point `mlperf-tiny`). Errors: BadInput."""
-    if not spec.address:
-        raise BadInput(
-            f"device {spec.role!r}: a board needs a port", "give it `port` in the rig file"
-        )
+    need_port(spec)
     return MlperfTiny(spec, device_parameters(spec, Parameters), context)
 
 
@@ -116,7 +114,7 @@ class MlperfTiny:
         except HilError as error:
             return [Finding("answers", False, error.message, error.remedy)]
         findings = [Finding("answers", True, f"{name.device} of {name.vendor}")]
-        return [*findings, *opened.clock.findings(), *_adapter(self._spec.address)]
+        return [*findings, *opened.clock.findings(), *adapter_latency(self._spec.address)]
 
     def ping(self, deadline: Deadline) -> None:
         self._open_board().board.name(deadline)
@@ -261,12 +259,3 @@ class MlperfTiny:
         if self._opened_board is None:
             raise HarnessError(f"{self.role} is not open")
         return self._opened_board
-
-
-def _adapter(address: str) -> list[Finding]:
-    timer_ms = latency_timer_ms(address)
-    if timer_ms is None:
-        return []
-    detail = f"{timer_ms} ms; every command of a tensor waits for it"
-    remedy = f"echo 1 > /sys/bus/usb-serial/devices/{address.rpartition('/')[2]}/latency_timer"
-    return [Finding("latency timer", timer_ms <= 1, detail, "" if timer_ms <= 1 else remedy)]

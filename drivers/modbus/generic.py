@@ -9,16 +9,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers.modbus.adapter import latency_finding
 from drivers.modbus.bus import ModbusBus
 from drivers.modbus.codec import answer_size, encode, request_frame
 from drivers.modbus.line import Timing
 from drivers.modbus.messages import Answer, Bits, ReadBits, ReadRegisters, Request, WriteRegisters
 from drivers.modbus.register_file import RegisterFile, RegisterRow, load_register_file
 from drivers.modbus.switching import prove_switched, read_switch, safe_states, set_switch
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency
 from drivers.transport.line import Line, Parity, StopBits
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -118,7 +118,7 @@ class ModbusRegisters:
 
     def health(self, deadline: Deadline) -> list[Finding]:
         """Whether it answers, and whether every register is within its range."""
-        found = latency_finding(latency_timer_ms(self._spec.address))
+        found = adapter_latency(self._spec.address)
         try:
             self.ping(deadline)
             found.insert(0, Finding("answers", True, self._opened().description))
@@ -278,8 +278,7 @@ def _runs(addresses: list[int]) -> list[tuple[int, int]]:
 def build(spec: DeviceSpec, context: BenchContext) -> ModbusRegisters:
     """Factory of driver `modbus-registers`; touches no port. Errors: BadInput."""
     parameters = device_parameters(spec, GenericParameters)
-    if not spec.address:
-        raise BadInput(f"device {spec.role!r} (driver {spec.driver}) needs a port in the rig file")
+    need_port(spec)
     file = load_register_file(spec.base / parameters.registers)
     for name, value in parameters.setup.items():
         row = file.register(name)

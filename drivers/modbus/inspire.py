@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivers.modbus.adapter import latency_finding
 from drivers.modbus.bus import ModbusBus
 from drivers.modbus.eb90_bus import Eb90Bus
 from drivers.modbus.hand_link import Eb90Hand, HandLink, ModbusHand
@@ -18,8 +17,9 @@ from drivers.modbus.inspire_health import HandState, blocked, findings
 from drivers.modbus.inspire_parameters import HandParameters
 from drivers.modbus.inspire_safe import prove_held
 from drivers.modbus.line import Timing
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -127,7 +127,7 @@ class InspireHand:
             state = self._state(self._opened(), deadline)
         except HilError as error:
             return [Finding("answers", False, error.message, error.remedy)]
-        adapter = latency_finding(latency_timer_ms(self._spec.address))
+        adapter = adapter_latency(self._spec.address)
         return [Finding("answers", True, "registers read"), *adapter, *findings(self._table, state)]
 
     def ping(self, deadline: Deadline) -> None:
@@ -313,7 +313,6 @@ def _force_sets(table: HandTable, parameters: HandParameters) -> list[int]:
 def build(spec: DeviceSpec, context: BenchContext) -> InspireHand:
     """Factory of driver `inspire-hand`; touches no port. Errors: BadInput."""
     parameters = device_parameters(spec, HandParameters)
-    if not spec.address:
-        raise BadInput(f"device {spec.role!r} (driver {spec.driver}) needs a port in the rig file")
+    need_port(spec)
     table = load_hand(parameters.model).calibrated(parameters.calibration)
     return InspireHand(spec, table, parameters, context.clock)

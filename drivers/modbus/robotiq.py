@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from drivers.modbus.adapter import latency_finding
 from drivers.modbus.bus import ModbusBus
 from drivers.modbus.codec import answer_size, request_frame
 from drivers.modbus.line import Timing
@@ -29,8 +28,9 @@ from drivers.modbus.robotiq_status import (
     status_of,
 )
 from drivers.modbus.robotiq_table import FULL, GripperTable, load_gripper
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -46,7 +46,7 @@ from hil.contracts import (
     SafeProof,
     WireUse,
 )
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, HilError
+from hil.errors import DeadlineMissed, DeviceFault, HarnessError, HilError
 
 _POLL_NS = 20 * NS_PER_MS
 """Between two looks at an activation under way, which takes seconds."""
@@ -123,7 +123,7 @@ class RobotiqGripper:
             status = self._note(self._ask_status(self._opened(), deadline)).status
         except HilError as error:
             return [Finding("answers", False, error.message, error.remedy)]
-        adapter = latency_finding(latency_timer_ms(self._spec.address))
+        adapter = adapter_latency(self._spec.address)
         return [Finding("answers", True, "status read"), *adapter, *findings(status)]
 
     def ping(self, deadline: Deadline) -> None:
@@ -314,7 +314,6 @@ class RobotiqGripper:
 def build(spec: DeviceSpec, context: BenchContext) -> RobotiqGripper:
     """Factory of driver `robotiq-gripper`; touches no port. Errors: BadInput."""
     parameters = device_parameters(spec, RobotiqParameters)
-    if not spec.address:
-        raise BadInput(f"device {spec.role!r} (driver {spec.driver}) needs a port in the rig file")
+    need_port(spec)
     table = load_gripper(parameters.model).with_counts(parameters.counts)
     return RobotiqGripper(spec, table, parameters, context.clock)

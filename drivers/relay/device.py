@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from drivers.relay.codec import Board, Model, board
 from drivers.textline import TextLine
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -148,4 +149,5 @@ class RelayBoard:
 
 def build(spec: DeviceSpec, context: BenchContext) -> RelayBoard:
     """Factory of driver `usb-relay`. Errors: BadInput."""
+    need_port(spec)
     return RelayBoard(spec, device_parameters(spec, RelayParameters), context.clock)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.scpi.instrument import Instrument, LineTable, load_instrument
+from drivers.transport.options import need_port
 from hil.clock import Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -100,6 +101,7 @@ class ScpiMeter:
 
 def build(spec: DeviceSpec, context: BenchContext) -> ScpiMeter:
     """Factory of driver `scpi-meter`. Errors: BadInput."""
+    need_port(spec)
     parameters = device_parameters(spec, MeterParameters)
     table = load_instrument(parameters.model, spec.base, MeterTable)
     quantity = table.quantities.get(parameters.quantity)

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.scpi.instrument import Instrument, LineTable, load_instrument
+from drivers.transport.options import need_port
 from hil.clock import Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -154,6 +155,7 @@ class ScpiSupply:
 
 def build(spec: DeviceSpec, context: BenchContext) -> ScpiSupply:
     """Factory of driver `scpi-supply`. Errors: BadInput."""
+    need_port(spec)
     parameters = device_parameters(spec, SupplyParameters)
     table = load_instrument(parameters.model, spec.base, SupplyTable)
     if parameters.baud is not None:

@@ -101,61 +101,35 @@ class Exchange(Generic[A]):
         length: int,
         deadline: Deadline,
         expected: Expected | None = None,
+        one: OneAnswer[A] | None = None,
     ) -> SyncRead:
         """Answers of `length` bytes from `servos`; returns as soon as all are there, or at the
-        deadline with those that are. `expected` saves decoding where they come as usual.
+        deadline with those that are.
 
-        Errors: LinkLost.
-        """
-        data, received_ns = self.receive(deadline)
-        if expected is not None and len(data) == expected.size:
-            payloads = expected.match(data)
-            if payloads is not None:
-                self._whole = length
-                return _usual(payloads, received_ns)
-        answers = Answers(servos, length, self.counters)
-        while True:
-            packets = self._decoder.feed(data) if data else self._decoder.finish()
-            for packet in packets:
-                answers.take(packet, received_ns)
-            # a flood has always more
-            if answers.complete or not data or received_ns >= deadline.at_ns:
-                return answers.result()
-            data, received_ns = self.receive(deadline)
-
-    def collect_one(
-        self,
-        servos: Sequence[int],
-        length: int,
-        deadline: Deadline,
-        expected: Expected | None,
-        decoder: OneAnswer[A],
-    ) -> SyncRead:
-        """As `collect`, for the one packet of all servos that `decoder` takes apart.
-
-        Errors: LinkLost.
-        """
-        data, received_ns = self.receive(deadline)
-        if expected is not None and len(data) == expected.size:
-            payloads = expected.match(data)
-            if payloads is not None:
-                self._whole = length
-                return _usual(payloads, received_ns)
-        answers = Answers(servos, length, self.counters)
-        while True:
-            for packet in decoder.feed(data):
-                answers.take(packet, received_ns)
-            if decoder.done or not data or received_ns >= deadline.at_ns:
-                return answers.result()
-            data, received_ns = self.receive(deadline)
-
-    def receive(self, deadline: Deadline) -> tuple[bytes, int]:
-        """Raw bytes as soon as there are any, and when they were there; b"" at the deadline.
-
-        Errors: LinkLost.
+        `expected` saves decoding where they come as usual; `one` decodes the one packet of all
+        servos, where that is what was asked for. Errors: LinkLost.
         """
         data = self._transport.read(deadline)
-        return data, self._clock.now_ns()
+        received_ns = self._clock.now_ns()
+        if expected is not None and len(data) == expected.size:
+            payloads = expected.match(data)
+            if payloads is not None:  # everybody, without an error, in one piece
+                self._whole = length
+                return SyncRead(payloads, {}, dict.fromkeys(payloads, received_ns), ())
+        answers = Answers(servos, length, self.counters)
+        while True:
+            for packet in self._decoded(data, one):
+                answers.take(packet, received_ns)
+            done = answers.complete or (one is not None and one.done)
+            if done or not data or received_ns >= deadline.at_ns:  # a flood has always more
+                return answers.result()
+            data = self._transport.read(deadline)
+            received_ns = self._clock.now_ns()
+
+    def _decoded(self, data: bytes, one: OneAnswer[A] | None) -> list[A]:
+        if one is not None:
+            return one.feed(data)
+        return self._decoder.feed(data) if data else self._decoder.finish()
 
     def listen(self, deadline: Deadline) -> list[A]:
         """Every answer until the deadline: nobody knows how many will come. Errors: LinkLost."""
@@ -183,8 +157,3 @@ class Exchange(Generic[A]):
             late += len(self._decoder.finish())
         if late:
             self.counters.late_answers += late
-
-
-def _usual(payloads: dict[int, bytes], received_ns: int) -> SyncRead:
-    """Everybody answered, without an error, in one piece."""
-    return SyncRead(payloads, {}, dict.fromkeys(payloads, received_ns), ())

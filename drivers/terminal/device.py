@@ -15,6 +15,7 @@ from drivers.terminal import messages
 from drivers.terminal.client import Client
 from drivers.terminal.transfer import Transfer, TransferCounters
 from drivers.transport.link import open_link
+from drivers.transport.options import need_port
 from hil.clock import Deadline
 from hil.config import device_parameters
 from hil.contracts import (
@@ -29,7 +30,7 @@ from hil.contracts import (
     ModelImage,
     SafeProof,
 )
-from hil.errors import BadInput, CapabilityMissing, DeviceFault, HilError, ModelRefused
+from hil.errors import CapabilityMissing, DeviceFault, HarnessError, HilError, ModelRefused
 
 _HOT_C = 85.0
 _IN_FLIGHT = 8
@@ -46,10 +47,7 @@ class Parameters(BaseModel):
 
 def build(spec: DeviceSpec, context: BenchContext) -> TerminalAgent:
     """Driver factory (entry point `terminal-agent`). Errors: BadInput."""
-    if not spec.address:
-        raise BadInput(
-            f"device {spec.role!r}: a terminal needs a port", "give it `port` in the rig file"
-        )
+    need_port(spec)
     parameters = device_parameters(spec, Parameters)
     return TerminalAgent(spec, parameters, context)
 
@@ -279,12 +277,12 @@ class TerminalAgent:
 
     def _opened(self) -> Client:
         if self._client is None:
-            raise DeviceFault(f"{self.role}: not open")
+            raise HarnessError(f"{self.role} is not open")
         return self._client
 
     def _greeting(self) -> messages.Welcome:
         if self._welcome is None:
-            raise DeviceFault(f"{self.role}: not open")
+            raise HarnessError(f"{self.role} is not open")
         return self._welcome
 
 

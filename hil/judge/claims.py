@@ -18,7 +18,7 @@ from hil.clock import NS_PER_S, NS_PER_US
 from hil.judge.dependence import dependence
 from hil.judge.latency import blame, deadline_ns
 from hil.judge.model import ClaimResult, Outcome, ceiled, floored
-from hil.judge.samples import UNANSWERED, BoolArray, EpisodeTiming
+from hil.judge.samples import UNANSWERED, BoolArray, EpisodeTiming, IntArray
 from hil.judge.series import series
 from hil.judge.wording import (
     duration_text,
@@ -129,13 +129,17 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     limit_ns = claim.bound_us * NS_PER_US
     samples = series(claim, claim.metric, evidence.timings, evidence.rate_hz)
     rank = quantile_rank(len(samples), claim.quantile, claim.confidence)
-    bound_ns = None if rank is None else int(np.partition(samples, rank - 1)[rank - 1])
+    late = samples > limit_ns
+    found = None
+    if rank is not None and not evidence.unmeasured:
+        found = dependence(samples, claim.quantile)
+    bound_ns = None if rank is None else _nth(samples, rank)
     needed = minimum_count(claim.quantile, claim.confidence)
     stage: str | None = None
-    found, note = None, ""
+    note = ""
     if evidence.unmeasured:
         state, reason = Outcome.SKIPPED, evidence.unmeasured
-    elif _refuted(samples > limit_ns, 1 - claim.quantile, claim.confidence):
+    elif _refuted(late, 1 - claim.quantile, claim.confidence):
         state = Outcome.FAIL
         stage, reason = _blame(claim.metric, limit_ns, evidence)
     elif bound_ns is None:
@@ -148,8 +152,7 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
     else:
         state = Outcome.FAIL
         stage, reason = _blame(claim.metric, limit_ns, evidence)
-    if bound_ns is not None and not evidence.unmeasured:
-        found = dependence(samples, claim.quantile)
+    if found is not None:
         note = latency_note(claim, samples, found)
     return ClaimResult(
         kind=claim.kind,
@@ -158,7 +161,7 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         statement=latency_statement(claim, evidence.rate_hz),
         shown=_shown_us(bound_ns, len(samples)) if not evidence.unmeasured else "not measured",
         reason=reason,
-        count=int(np.count_nonzero(samples > limit_ns)),
+        count=int(np.count_nonzero(late)),
         total=len(samples),
         bound=_us(bound_ns) if not evidence.unmeasured else None,
         limit=float(claim.bound_us),
@@ -172,6 +175,13 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         effective=found.effective if found else None,
         note=note,
     )
+
+
+def _nth(samples: IntArray, rank: int) -> int:
+    """The `rank`-th smallest sample; the order of time is lost, since a copy of ten million
+    samples would be the most that the judge needs."""
+    samples.partition(rank - 1)
+    return int(samples[rank - 1])
 
 
 def _refuted(late: BoolArray, allowed: float, confidence: float) -> bool:

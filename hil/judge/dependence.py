@@ -22,6 +22,7 @@ from hil.statistics import quantile_rank, upper_bound
 
 _EVENTS = 64
 _LEAST_EVENTS = 32
+_PIECE = 65_536
 _LEAST_BLOCKS = 8
 _FALSE_ALARM = 1e-4
 
@@ -62,11 +63,18 @@ def dependence(series: IntArray, quantile: float) -> Dependence | None:
         expected = share * length
         if expected < 1:
             continue
-        spread = float(np.square(sums - expected).sum()) / (expected * (1 - share))
+        spread = _squares(sums, expected) / (expected * (1 - share))
         freedom = len(sums) - 1
         if special.chdtrc(freedom, spread) < _FALSE_ALARM:
             worst = max(worst, spread / freedom)
     return Dependence(float(f"{worst:.3g}"), max(1, math.floor(count / worst)), worst > 1)
+
+
+def _squares(sums: NDArray[np.integer[Any]], expected: float) -> float:
+    """Sum of the squared distances from `expected`, piece by piece: they are no integers, and
+    would take eight times the memory of the sums."""
+    pieces = range(0, len(sums), _PIECE)
+    return sum(float(np.square(sums[at : at + _PIECE] - expected).sum()) for at in pieces)
 
 
 def _exceedances(series: IntArray, quantile: float) -> NDArray[np.bool_] | None:

@@ -289,7 +289,7 @@ def _flag_counts(flags: NDArray[np.uint32]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _narrow(values: NDArray[np.int64]) -> IntArray:
+def _narrow(values: IntArray) -> IntArray:
     """The same values in 32 bits where they fit (durations up to 2.1 s)."""
     limits = np.iinfo(np.int32)
     if len(values) and (values.min() < limits.min or values.max() > limits.max):
@@ -310,11 +310,14 @@ def pooled(episodes: Sequence[EpisodeTiming], metric: str) -> IntArray:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def _pooled_on_the_grid(episodes: Sequence[EpisodeTiming], metric: str) -> NDArray[np.int64]:
-    """Filled in place: these samples are computed, and two copies of all are too many."""
-    pool = np.empty(sum(episode.points for episode in episodes), dtype=np.int64)
+def _pooled_on_the_grid(episodes: Sequence[EpisodeTiming], metric: str) -> IntArray:
+    """Filled in place, and narrow for as long as all fits: these samples are computed, and two
+    wide copies of all are too many."""
+    pool: IntArray = np.empty(sum(episode.points for episode in episodes), dtype=np.int32)
     start = 0
-    for samples in each(episodes, metric):
+    for samples in map(_narrow, each(episodes, metric)):
+        if samples.dtype == np.int64 and pool.dtype == np.int32:
+            pool = pool.astype(np.int64)
         pool[start : start + len(samples)] = samples
         start += len(samples)
     return pool
