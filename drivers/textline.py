@@ -46,6 +46,11 @@ class LineDecoder:
         self._dropping = False
         self.counters = LineCounters()
 
+    @property
+    def pending(self) -> int:
+        """Bytes kept of a line that has not ended; at most `LONGEST_LINE`."""
+        return len(self._pending)
+
     def feed(self, data: bytes) -> list[str]:
         """The lines that `data` completes."""
         lines = []

@@ -130,6 +130,11 @@ class Decoder(Generic[T]):
         self._buffer = bytearray()
         self._skip = 0
 
+    @property
+    def pending(self) -> int:
+        """Bytes kept of a message that is not whole; at most a head and `MAX_DATA`."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[T]:
         """The messages completed by `data`."""
         self._buffer += data

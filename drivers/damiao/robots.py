@@ -3,10 +3,8 @@ own beside the rig file."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from drivers.damiao.codec import KD_MAX, KP_MAX
 from drivers.damiao.motors import MotorModel, find_motor, load_motors
-from hil.config import load_toml, validate
+from drivers.modelfiles import ModelFolder, refuse_unknown
+from hil.config import validate
 from hil.contracts import FloatArray, JointLimits
-from hil.errors import BadInput
+
+_ROBOTS = ModelFolder("drivers.damiao", "robots", "robot of Damiao motors")
 
 Kp = Annotated[float, Field(ge=0, le=KP_MAX)]
 Kd = Annotated[float, Field(ge=0, le=KD_MAX)]
@@ -138,12 +138,7 @@ class Robot:
 
         Errors: BadInput for a joint that the robot does not have, or gains that do not fit.
         """
-        unknown = sorted(set(settings) - set(self.names))
-        if unknown:
-            raise BadInput(
-                f"joints names unknown joints: {', '.join(unknown)}",
-                f"the {self.model} has {', '.join(self.names)}",
-            )
+        refuse_unknown("joints", settings, f"the {self.model}", "joints", self.names)
         joints = tuple(_adjusted(joint, settings.get(joint.name)) for joint in self.joints)
         return replace(self, joints=joints)
 
@@ -153,17 +148,7 @@ def load_robot(name: str, base: Path = Path()) -> Robot:
 
     Errors: BadInput naming the known robots, or what is wrong with the file.
     """
-    if name.endswith(".toml"):
-        return _robot(load_toml(base / name, _File))
-    folder = resources.files("drivers.damiao") / "robots"
-    known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    if name not in known:
-        raise BadInput(
-            f"no robot of Damiao motors is called {name!r}",
-            f"known: {', '.join(known)}; or write a NAME.toml beside the rig file",
-        )
-    text = (folder / f"{name}.toml").read_text(encoding="utf-8")
-    return _robot(validate(tomllib.loads(text), _File, f"{name}.toml"))
+    return _robot(_ROBOTS.load(name, _File, base))
 
 
 def _robot(content: _File) -> Robot:

@@ -49,4 +49,4 @@ def _value(text: str, unit: str) -> float | None:
     if match is None:
         return None
     size = NEWTONS.get(match.group(2) or unit)
-    return None if size is None else float(match.group(1).replace(" ", "")) * size
+    return None if size is None else float("".join(match.group(1).split())) * size

@@ -8,16 +8,16 @@ to angles is linear, which linkages are only roughly.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from drivers.modelfiles import ModelFolder, refuse_unknown
 from hil.contracts import FloatArray, IntArray, JointLimits
-from hil.errors import BadInput
+
+_HANDS = ModelFolder("drivers.modbus", "hands", "hand")
 
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]
 _Positive = Annotated[float, Field(gt=0)]
@@ -120,12 +120,7 @@ class HandTable(_Table):
 
     def calibrated(self, calibration: Mapping[str, FingerCalibration]) -> HandTable:
         """This hand with the angles of one specimen. Errors: BadInput for unknown fingers."""
-        unknown = sorted(set(calibration) - set(self.names))
-        if unknown:
-            raise BadInput(
-                f"calibration names unknown fingers: {', '.join(unknown)}",
-                f"the {self.model} has {', '.join(self.names)}",
-            )
+        refuse_unknown("calibration", calibration, f"the {self.model}", "fingers", self.names)
         fingers = tuple(
             finger.model_copy(update=calibration[finger.name].model_dump(exclude_none=True))
             if finger.name in calibration
@@ -141,9 +136,4 @@ class HandTable(_Table):
 
 def load_hand(model: str) -> HandTable:
     """The hand of one model, for example "rh56dfx". Errors: BadInput naming the known ones."""
-    folder = resources.files("drivers.modbus") / "hands"
-    known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    if model not in known:
-        raise BadInput(f"no hand is called {model!r}", f"known: {', '.join(known)}")
-    text = (folder / f"{model}.toml").read_text(encoding="utf-8")
-    return HandTable.model_validate(tomllib.loads(text))
+    return _HANDS.load(model, HandTable)

@@ -17,6 +17,7 @@ from drivers.modbus.inspire_health import HandState, blocked, findings
 from drivers.modbus.inspire_parameters import HandParameters
 from drivers.modbus.inspire_safe import prove_held
 from drivers.modbus.line import Timing
+from drivers.modelfiles import refuse_unknown
 from drivers.transport.latency import adapter_latency
 from drivers.transport.link import open_link
 from drivers.transport.options import need_port
@@ -37,7 +38,7 @@ from hil.contracts import (
     SafeProof,
     WireUse,
 )
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, HilError
+from hil.errors import DeadlineMissed, DeviceFault, HarnessError, HilError
 
 _YOUNG_NS = NS_PER_S // 2
 """Positions older than this are none to be held at."""
@@ -298,12 +299,7 @@ def _force_sets(table: HandTable, parameters: HandParameters) -> list[int]:
     if not isinstance(asked, dict):
         counts = table.force_full if asked is None else table.force_counts(asked)
         return [counts] * len(table.fingers)
-    unknown = sorted(set(asked) - set(table.names))
-    if unknown:
-        raise BadInput(
-            f"force_n names unknown fingers: {', '.join(unknown)}",
-            f"the {table.model} has {', '.join(table.names)}",
-        )
+    refuse_unknown("force_n", asked, f"the {table.model}", "fingers", table.names)
     return [
         table.force_counts(asked[name]) if name in asked else table.force_full
         for name in table.names

@@ -8,16 +8,16 @@ what force an object really feels depends on speed, fingers and the object itsel
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivers.modelfiles import ModelFolder
 from hil.contracts import GripperCommand, GripperLimits
-from hil.errors import BadInput
 
 FULL = 255
+
+_GRIPPERS = ModelFolder("drivers.modbus", "grippers", "Robotiq gripper")
 
 Byte = Annotated[int, Field(ge=0, le=FULL)]
 _Positive = Annotated[float, Field(gt=0)]
@@ -102,9 +102,4 @@ def _from_byte(count: int, ends: tuple[float, float]) -> float:
 
 def load_gripper(model: str) -> GripperTable:
     """The gripper of one model, for example "2f-85". Errors: BadInput naming the known ones."""
-    folder = resources.files("drivers.modbus") / "grippers"
-    known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    if model not in known:
-        raise BadInput(f"no Robotiq gripper is called {model!r}", f"known: {', '.join(known)}")
-    text = (folder / f"{model}.toml").read_text(encoding="utf-8")
-    return GripperTable.model_validate(tomllib.loads(text))
+    return _GRIPPERS.load(model, GripperTable)

@@ -16,9 +16,10 @@ from drivers.modbus.messages import (
     WriteRegister,
 )
 from drivers.modbus.register_file import RegisterFile, SwitchRow
+from drivers.modelfiles import refuse_unknown
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import SafeProof, Scalar
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, LinkLost
+from hil.errors import DeadlineMissed, DeviceFault, LinkLost
 
 _ROUNDS = 3
 _ANSWER_NS = 250 * NS_PER_MS
@@ -29,12 +30,8 @@ SafeStates = tuple[tuple[SwitchRow, bool], ...]
 
 def safe_states(file: RegisterFile, overrides: Mapping[str, Literal["on", "off"]]) -> SafeStates:
     """The safe states of a file, some of them as a rig file has them. Errors: BadInput."""
-    unknown = sorted(set(overrides) - {row.name for row in file.switches})
-    if unknown:
-        known = ", ".join(row.name for row in file.switches) or "none"
-        raise BadInput(
-            f"safe names unknown switches: {', '.join(unknown)}", f"{file.model} has: {known}"
-        )
+    names = [row.name for row in file.switches]
+    refuse_unknown("safe", overrides, f"the {file.model}", "switches", names)
     return tuple((row, overrides.get(row.name, row.safe) == "on") for row in file.switches)
 
 

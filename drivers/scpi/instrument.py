@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from drivers.modelfiles import ModelFolder
 from drivers.scpi.codec import ScpiIdentity, parse_error, parse_identity, parse_number, parse_switch
 from drivers.textline import TextLine
 from drivers.transport.link import open_link
 from hil.clock import NS_PER_MS, Clock, Deadline
-from hil.config import load_toml
 from hil.contracts import DeviceSpec, Finding, Identity
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
 
 MOST_ERRORS = 20
 """Entries read from an error queue at once; queues hold 10 to 20."""
 
 _ERROR_NS = 200 * NS_PER_MS
+_INSTRUMENTS = ModelFolder("drivers.scpi", "instruments", "SCPI instrument")
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
@@ -41,16 +41,7 @@ class LineTable(BaseModel):
 def load_instrument(name: str, base: Path, schema: type[Schema]) -> Schema:
     """The table of a model: one of this package by its name, or a .toml file of one's own
     relative to the rig file. Errors: BadInput naming the models there are."""
-    folder = resources.files("drivers.scpi") / "instruments"
-    if name.endswith(".toml"):
-        return load_toml(base / name, schema)
-    known = sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name[-5:] == ".toml")
-    if name not in known:
-        raise BadInput(
-            f"no SCPI instrument is called {name!r}",
-            f"known: {', '.join(known)}; or name a .toml file like those in drivers/scpi",
-        )
-    return load_toml(Path(str(folder / f"{name}.toml")), schema)
+    return _INSTRUMENTS.load(name, schema, base)
 
 
 class Instrument:

@@ -202,6 +202,47 @@ def _estop_streams() -> list[bytes]:
     return [encode(plain), encode(replace(plain, a_closed=False, sequence=255))]
 
 
+def adb() -> Feeder:
+    """What an adb server says: packets of a shell, and entries of sync."""
+    from drivers.android.wire import shell_decoder, sync_decoder
+
+    return _Together(shell_decoder(), sync_decoder())
+
+
+def _adb_streams() -> list[bytes]:
+    from drivers.android.wire import entry, packet, plain_entry
+
+    shell = packet(1, b"hello") + packet(2, b"oh") + packet(3, b"\0")
+    return [shell, entry(b"DATA", b"x" * 40) + plain_entry(b"DONE", 7), entry(b"FAIL", b"no")]
+
+
+def text_line() -> Feeder:
+    """Lines of instruments, relays and gauges, with everything that reads what they say."""
+    from drivers.loadcell.codec import parse_line
+    from drivers.relay.codec import board
+    from drivers.scpi.codec import parse_error, parse_identity, parse_number, parse_switch
+    from drivers.textline import LineDecoder
+
+    class Reading(LineDecoder):
+        def feed(self, data: bytes) -> list[str]:
+            lines = super().feed(data)
+            for line in lines:
+                for parse in (parse_number, parse_error, parse_identity, parse_switch):
+                    parse(line)
+                parse_line(line, 1 + line.count(","), "N")
+                board("numato").state(line, 0)
+                board("lcus").state(line, 3)
+            return lines
+
+    return _Together(Reading())
+
+
+def _text_lines() -> list[bytes]:
+    said = ["ACME,PS-1,42,1.0", '-113,"Undefined header"', "+1.25000000E+00", "9.9E37", "ON"]
+    said += ["1.5,-2.25,3 kgf", "OL", ">relay read 0", "off", "CH1: ON", "CH4: OFF"]
+    return ["\r\n".join(said).encode() + b"\n", *(line.encode() + b"\r" for line in said)]
+
+
 TARGETS: dict[str, Target] = {
     "dynamixel2": Target(dynamixel2, lambda: _hex_streams("dynamixel_protocol2.json"), 1024),
     "dynamixel2-usual": Target(
@@ -216,5 +257,7 @@ TARGETS: dict[str, Target] = {
     "mlperf-tiny": Target(mlperf_tiny, lambda: _text_streams("mlperf_tiny.json"), 4096),
     "terminal": Target(terminal, lambda: _hex_streams("terminal_agent.json"), 4096),
     "estop": Target(estop, _estop_streams, 16),
+    "adb": Target(adb, _adb_streams, 200_000),
+    "text-line": Target(text_line, _text_lines, 4096),
 }
 """By the name that `run.py` knows it by."""

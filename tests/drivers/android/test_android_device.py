@@ -32,6 +32,7 @@ from hil.errors import (
     DeadlineMissed,
     DeviceFault,
     DeviceNotFound,
+    HarnessError,
     LinkLost,
     RigError,
 )
@@ -309,7 +310,7 @@ def test_parameters_and_clock() -> None:
         terminal(usual, serial="two words")
     with pytest.raises(BadInput, match="running"):
         terminal(usual, agent={"start": "a", "stop": "b"})
-    with pytest.raises(BadInput, match="as its port") as refused:
+    with pytest.raises(BadInput, match="needs a port") as refused:
         terminal("")
     assert usual in refused.value.remedy
     with pytest.raises(BadInput, match="another host"):
@@ -325,6 +326,6 @@ def test_before_it_is_opened() -> None:
     assert device.counters() == {"reconnects": 0, "agent_waits": 0}
     assert [one.ok for one in device.health(soon())] == [False]
     for call in (lambda: device.load(DOUBLE, soon()), lambda: device.infer(INPUT, soon())):
-        with pytest.raises(DeviceFault, match="not open"):
+        with pytest.raises(HarnessError, match="not open"):
             call()
     assert not device.make_safe(soon()).safe

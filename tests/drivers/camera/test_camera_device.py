@@ -23,7 +23,7 @@ from camera_bench import CLOCK, Emulated, camera, emulated_camera, opened, soon
 from drivers.camera.device import OpenCvCamera, build
 from hil.clock import VirtualClock
 from hil.contracts import NEVER, BenchContext, Camera, DeviceSpec, Finding, Frame, Rescue
-from hil.errors import BadInput, DeadlineMissed, DeviceFault, LinkLost, RigError
+from hil.errors import BadInput, DeadlineMissed, HarnessError, LinkLost, RigError
 from sim.emulated.mjpeg.faults import Faults
 from sim.emulated.mjpeg.mark import Mark, read
 
@@ -278,7 +278,7 @@ def test_a_capture_that_hangs_holds_up_neither_read_nor_close(eye: OpenCvCamera)
     assert select.select([pidfd], [], [], 0)[0]  # it is gone
     os.close(pidfd)
     eye.close()
-    with pytest.raises(DeviceFault, match="not open"):
+    with pytest.raises(HarnessError, match="not open"):
         eye.newest(soon())
 
 
@@ -365,7 +365,7 @@ def test_before_it_is_opened() -> None:
     assert isinstance(device, Rescue)
     assert device.rescue(soon()).safe
     device.close()
-    with pytest.raises(DeviceFault):
+    with pytest.raises(HarnessError, match="not open"):
         device.identity(soon())
 
 
