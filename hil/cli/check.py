@@ -1,98 +1,119 @@
-"""`hil check`: is the rig there, healthy, and how fast does it answer?"""
+"""`hil check`: is the rig there, healthy, quick enough and safe, and what is to be done?"""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hil.catalogue import load_rig
-from hil.rig import Bench, build_bench
-from hil.run.roundtrip import RoundTrips, measure_round_trips
-from hil.safety import StopRequest, stop_on_signals
+from hil.errors import BadInput
+
+if TYPE_CHECKING:
+    from hil.check.model import Report
+    from hil.check.person import Person
+    from hil.check.wanted import Wanted
+    from rigs.schema import Rig
 
 
 @click.command("check")
 @click.argument("rig")
-@click.option("--trips", default=200, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "--trips",
+    default=200,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Round trips to measure, of each device.",
+)
+@click.option(
+    "--rate",
+    "rate_hz",
+    type=click.FloatRange(0.1, 10_000),
+    metavar="HZ",
+    help="Rate that the round trips have to allow.  [default: that of the fastest scenario of"
+    " the catalogue for which the rig has the devices]",
+)
+@click.option(
+    "--move",
+    is_flag=True,
+    help="Energise the joints and move each a small way and back; send one beyond its range, and"
+    " the tool point beyond the workspace, where they must not come. Grippers open and close.",
+)
+@click.option("--yes", is_flag=True, help="With --move: no countdown; somebody has looked.")
+@click.option("--stop", "press", is_flag=True, help="Ask to press each emergency stop, and see it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(rig: str, trips: int, as_json: bool) -> int:
-    """Open every device of RIG, read identity and health, and measure round trips.
+def command(
+    rig: str,
+    trips: int,
+    rate_hz: float | None,
+    move: bool,
+    yes: bool,
+    press: bool,
+    as_json: bool,
+) -> int:
+    """Look at every device of RIG: port and rights, identity and health, round trips against
+    the rate of the loop, cameras, trackers and emergency stops, calibrations, the host.
 
-    Nothing is energised and nothing moves. Exit code 0 when every finding is good, else 1.
+    One line a finding, and what to do about a bad one; a device that cannot be opened keeps the
+    others from nothing. Everything is made safe at the end. Without --move nothing is energised
+    and nothing moves.
+
+    Exit code 0 where nothing bad was found, else 1; 4 when it was interrupted.
     """
+    from hil.catalogue import load_rig
+    from hil.check.examine import examine
+    from hil.check.model import Report
+    from hil.check.text import TextReport, heading, summary
+    from hil.check.wanted import Wanted
+    from hil.run.calibration import utc_today
+    from hil.safety import StopRequest, stop_on_signals
+
     spec, path = load_rig(rig)
-    with stop_on_signals(StopRequest()) as stop, build_bench(spec, path, stop) as bench:
-        bench.open()
-        result = _examine(bench, trips, stop)
+    person = _person(spec, move, yes)
+    wanted = Wanted(spec, path, utc_today(), trips, rate_hz, move, press, person)
+    with stop_on_signals(StopRequest()) as stop:
+        if not as_json:
+            click.echo(heading(spec))
+        tell = _silent if as_json else TextReport(spec, click.echo, click.style)
+        report = Report(tell, stop)
+        examine(wanted, report, stop)
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json.dumps(_as_data(wanted, report), indent=2))
     else:
-        _show(result)
+        click.echo(summary(report))
     sys.stdout.flush()
-    return 0 if result["ok"] else 1
+    if stop():
+        click.echo(f"hil: interrupted by {stop.cause}", err=True)
+        return 4
+    return 0 if report.good else 1
 
 
-def _examine(bench: Bench, trips: int, stop: StopRequest) -> dict[str, Any]:
-    rows: dict[str, dict[str, Any]] = {}
-    identities, health = bench.identities(), bench.health()
-    for role, device in bench.devices.items():
-        times = measure_round_trips(device, bench.clock, trips, stop)
-        rows[role] = {
-            "driver": next(d.driver for d in bench.rig.devices if d.role == role),
-            "identity": {
-                "model": identities[role].model,
-                "serial": identities[role].serial,
-                "firmware": identities[role].firmware,
-                **identities[role].detail,
-            },
-            "findings": [
-                {"name": f.name, "ok": f.ok, "detail": f.detail, "remedy": f.remedy}
-                for f in health[role]
-            ],
-            "round_trips": _times(times),
-        }
-    good = all(f["ok"] for row in rows.values() for f in row["findings"])
-    lost = any(row["round_trips"]["lost"] for row in rows.values())
-    return {
-        "rig": bench.rig.name,
-        "kind": bench.rig.kind,
-        "clock": "virtual: round trips are declared, not measured"
-        if bench.clock.virtual
-        else "wall",
-        "ok": good and not lost,
-        "devices": rows,
-    }
+def _silent(_: object) -> None:
+    """JSON is printed when all is done."""
 
 
-def _times(times: RoundTrips) -> dict[str, Any]:
-    return {
-        "asked": times.asked,
-        "answered": len(times.times_us),
-        "lost": times.lost,
-        "min_us": times.quantile(0.0),
-        "p50_us": times.quantile(0.5),
-        "p95_us": times.quantile(0.95),
-        "max_us": times.quantile(1.0),
-    }
+def _person(spec: Rig, move: bool, yes: bool) -> Person | None:
+    """Who is at the terminal. Errors: BadInput where a real rig would move and nobody is."""
+    from hil.check.person import Person
 
-
-def _show(result: dict[str, Any]) -> None:
-    click.echo(f"rig {result['rig']} ({result['kind']}, clock {result['clock']})")
-    for role, row in result["devices"].items():
-        identity = ", ".join(f"{k} {v}" for k, v in row["identity"].items() if v not in ("", None))
-        click.echo(f"\n{role}: {row['driver']}: {identity}")
-        for finding in row["findings"]:
-            mark = "ok  " if finding["ok"] else "BAD "
-            click.echo(f"  {mark} {finding['name']}: {finding['detail']}")
-            if finding["remedy"] and not finding["ok"]:
-                click.echo(f"       do: {finding['remedy']}")
-        trip = row["round_trips"]
-        click.echo(
-            f"  {'ok  ' if not trip['lost'] else 'BAD '} round trips:"
-            f" {trip['answered']} of {trip['asked']} answered,"
-            f" p50 {trip['p50_us']} us, p95 {trip['p95_us']} us, max {trip['max_us']} us"
+    here = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if move and spec.kind == "real" and not (here or yes):
+        raise BadInput(
+            f"--move moves {spec.name!r}, a real rig, and nobody is at a terminal to be warned",
+            "run it from a terminal, or add --yes once somebody has looked",
         )
-    click.echo(f"\n{'all good' if result['ok'] else 'not ready: see BAD above'}")
+    if not (here or yes):
+        return None
+    return Person(lambda text: click.echo(text, err=True), hurry=yes, present=here)
+
+
+def _as_data(wanted: Wanted, report: Report) -> dict[str, Any]:
+    return {
+        "rig": wanted.rig.name,
+        "title": wanted.rig.title,
+        "kind": wanted.rig.kind,
+        "today_utc": wanted.today.isoformat(),
+        "ok": report.good,
+        "findings": [result.as_data() for result in report.results],
+    }

@@ -89,22 +89,14 @@ def test_twin_serves_ports_as_json_until_it_is_told_to_end(
     assert not Path(ports["scene"]).exists()
 
 
-def test_check_finds_every_device_in_order(hil: Hil) -> None:
-    done = hil("check", "twin-so101", "--json")
-    assert done.returncode == 0, done.stdout
-    result = json.loads(done.stdout)
-    for device in result["devices"].values():
-        assert device["round_trips"]["answered"] == 200
-    assert result["devices"]["arm"]["identity"]["servos"] == 6
-
-
 def test_files_of_the_users_folder_are_never_taken_for_the_testbed(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     for name in ("sim", "drivers", "models", "hil", "queue"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('a decoy was imported')\n")
+    check = ["check", "twin-so101", "--trips", "3", "--rate", "2"]  # a rate for any busy host
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "hil.cli.main", "check", "twin-so101", "--trips", "3"],
+        [sys.executable, "-P", "-m", "hil.cli.main", *check],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

