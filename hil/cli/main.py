@@ -24,7 +24,7 @@ _VERBS = {
     "bench": "Measure the testbed itself, against baselines.",
     "scan": "List every port of this host and what answers on it.",
     "conformance": "Check that a driver keeps what the contracts promise.",
-    "check": "Open every device of a rig, read identity and health, measure round trips.",
+    "check": "Look at every device of a rig: what is wrong, and what to do about it.",
     "twin": "Serve the emulated devices of a rig until Ctrl-C.",
     "agent": "Serve as AI terminal on a serial port.",
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hil.clock import Deadline
 from hil.contracts import (
     Camera,
+    Capability,
     Device,
     EmergencyStop,
     FloatArray,
@@ -43,26 +45,25 @@ Looking = Callable[[Deadline], Look]
 
 
 def looking(device: Device) -> Looking | None:
-    """How to look at a device; None where it has nothing to read."""
-    found: Looking | None = None
-    match device:
-        case Joints():
-            found = _joints(device)
-        case Gripper():
-            found = _gripper(device)
-        case Force():
-            found = _force(device)
-        case Power():
-            found = _power(device)
-        case Meter():
-            found = _meter(device)
-        case Switches():
-            found = _switches(device)
-        case Camera():
-            found = _camera(device)
-        case EmergencyStop():
-            found = _button(device)
-    return found
+    """How to look at a device; None where it has nothing to read.
+
+    What it offers decides: one class may have the calls of several contracts, and keep the
+    promise of some of them only.
+    """
+    for capability, look_of in _LOOKS:
+        if capability in device.capabilities:
+            return look_of(device)
+    return None
+
+
+def pinging(device: Device) -> Looking:
+    """A look at a device that has nothing to read: a round trip, and no number from it."""
+
+    def look(deadline: Deadline) -> Look:
+        device.ping(deadline)
+        return Look(np.zeros(1), None, None, "")
+
+    return look
 
 
 def _joints(device: Joints) -> Looking:
@@ -128,3 +129,15 @@ def _button(device: EmergencyStop) -> Looking:
         return Look(np.array([float(device.pressed(deadline))]), None, None, "pressed")
 
     return look
+
+
+_LOOKS: tuple[tuple[Capability, Callable[[Any], Looking]], ...] = (
+    (Capability.JOINTS, _joints),
+    (Capability.GRIPPER, _gripper),
+    (Capability.FORCE, _force),
+    (Capability.POWER, _power),
+    (Capability.METER, _meter),
+    (Capability.SWITCHES, _switches),
+    (Capability.CAMERA, _camera),
+    (Capability.EMERGENCY_STOP, _button),
+)

@@ -23,7 +23,7 @@ _AT_REST_RAD_S = 0.15
 def read_all(arm: Joints, deadline: Deadline) -> JointSample:
     """A sample in which every joint answered. Errors: DeviceFault naming the silent ones."""
     while True:
-        sample = arm.read(deadline.sooner(_PERIOD_NS))
+        sample = arm.read(Deadline.after(clock, _PERIOD_NS))
         if sample.present.all():
             return sample
         if deadline.expired:

@@ -20,6 +20,7 @@ from hil.contracts import (
     GripperLimits,
     GripperSample,
     JointSample,
+    SafeProof,
 )
 from hil.errors import DeadlineMissed, DeviceFault
 from hil.rig import Bench
@@ -156,6 +157,20 @@ class FakeButton(FakeDevice):
         down = any(start <= now_ns < end for start, end in self.presses)
         self.cause = "pressed" if down else ""
         return down
+
+
+class FakeSupply(FakeDevice):
+    """A supply without which nothing else answers; its safe state is off."""
+
+    capabilities = frozenset({Capability.POWER})
+
+    def __init__(self, role: str, clock: Clock, fed: FakeDevice) -> None:
+        super().__init__(role, clock)
+        self.fed = fed
+
+    def make_safe(self, deadline: Deadline) -> SafeProof:
+        self.fed.unplugged = True
+        return super().make_safe(deadline)
 
 
 class FakeTracker(FakeScene):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 
 from hil.check.model import About, Part, Report, Result, State
 from hil.check.text import TextReport, heading, summary
@@ -97,6 +101,27 @@ def test_the_last_line_counts_and_names_what_is_bad_once() -> None:
 
 def test_the_heading_names_rig_and_devices() -> None:
     assert heading(rig()) == "two (real): Two devices\ndevices: arm (a), terminal (b)"
+
+
+def test_figures_are_what_json_can_say() -> None:
+    odd = {
+        "nan": float("nan"),
+        "numpy": np.float32(0.5),
+        "count": np.int64(3),
+        "flag": True,
+        "rows": [(1, float("inf"))],
+        "path": Path("/x"),
+    }
+    data = ARM.note("a", "b", odd).as_data()["figures"]
+    assert data == {
+        "nan": None,
+        "numpy": 0.5,
+        "count": 3,
+        "flag": True,
+        "rows": [[1, None]],
+        "path": "/x",
+    }
+    json.dumps(data, allow_nan=False)
 
 
 def test_a_finding_is_plain_data() -> None:
