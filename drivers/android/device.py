@@ -143,6 +143,7 @@ class AndroidTerminal:
                 "agent": agent.firmware,
                 "runtime": agent.detail.get("runtime", ""),
                 "timing": TIMING,
+                "line_proves_safe": False,  # the adb server does, which stops the agent
             },
         )
 

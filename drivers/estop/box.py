@@ -138,21 +138,16 @@ class EstopBox:
         """A button energises nothing: it is safe when it can still be read, pressed or not.
 
         It has as long to be heard as it may be silent in a run, so that a dead one does not
-        hold up those that are made safe after it.
+        hold up those that are made safe after it. One that is not open, or whose link is lost,
+        gives a proof that says so.
         """
         started_ns = self._clock.now_ns()
-        session = self._opened()
-        self._look(session, self._at_once)
-        heard = self._hear(session, deadline.sooner(self._stale_ns))
-        now_ns = self._clock.now_ns()
-        state = session.listener.cause(now_ns) or "released"
-        newest = session.listener.newest
-        readings: dict[str, Scalar] = {"state": state}
-        if heard and newest is not None:
-            readings = dict(asdict(newest))
-        return SafeProof(
-            self.role, heard, state if heard else "unknown", readings, started_ns, now_ns
-        )
+        try:
+            state, readings = self._proved(deadline)
+        except LinkLost as error:
+            state, readings = "", {"error": error.message}
+        ended_ns = self._clock.now_ns()
+        return SafeProof(self.role, bool(state), state or "unknown", readings, started_ns, ended_ns)
 
     def close(self) -> None:
         if self._session is not None:
@@ -177,6 +172,20 @@ class EstopBox:
                 return False
             self._look(session, deadline)
         return True
+
+    def _proved(self, deadline: Deadline) -> tuple[str, dict[str, Scalar]]:
+        """State and newest frame where a new one comes in time; else no state, and why.
+
+        Errors: LinkLost.
+        """
+        session = self._opened()
+        self._look(session, self._at_once)
+        heard = self._hear(session, deadline.sooner(self._stale_ns))
+        state = session.listener.cause(self._clock.now_ns()) or "released"
+        newest = session.listener.newest
+        if heard and newest is not None:
+            return state, dict(asdict(newest))
+        return "", {"state": state}
 
     def _unheard(self, session: _Session) -> DeadlineMissed | DeviceFault:
         where = f"{self.role}: emergency stop box on {session.line.description}"

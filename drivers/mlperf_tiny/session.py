@@ -107,6 +107,7 @@ class Session:
         self._decoder = Decoder()
         self._counters = SessionCounters()
         self._placed = False
+        self._owed = True  # answers to other commands may still be on their way
         self.mode: Mode | None = None
         self.starts = 0
 
@@ -126,6 +127,8 @@ class Session:
         while not listening.ready and self._listen(listening, waiting):
             if listening.messages:  # it is starting: that may take its time
                 waiting = deadline
+        quiet = boot_ns >= _QUIET_NS and not (listening.ready or listening.messages)
+        self._owed = not (quiet or _restarted(listening))
         self._placed = False
         self._find_place(deadline)
 
@@ -142,7 +145,7 @@ class Session:
         gathered = _Gathering(self._relayed)
         while not gathered.ready:
             if not self._listen(gathered, deadline):
-                self._placed = False
+                self._placed, self._owed = False, True
                 self._counters.timeouts += 1
                 raise DeadlineMissed(
                     f"{self.description}: no end of the answer to {_short(command)} in time"
@@ -188,13 +191,13 @@ class Session:
                 self.starts += 1
             gathering.take(heard)
         if len(gathering.messages) > _MAX_MESSAGES:
-            self._placed = False
+            self._placed, self._owed = False, True
             raise ProtocolError(
                 f"{self.description}: more than {_MAX_MESSAGES} messages without m-ready"
             )
 
     def _refuse_restart(self, gathered: _Gathering, when: str) -> None:
-        if any(isinstance(message, TimestampMode | InitDone) for message in gathered.messages):
+        if _restarted(gathered):
             self._placed = False
             self._counters.restarts += 1
             raise BoardRestarted(
@@ -216,7 +219,8 @@ class Session:
         self._refuse_restart(dropped, "while nothing was asked")
 
     def _find_place(self, deadline: Deadline) -> None:
-        """Ask for the name until it comes, and let what else is on its way run out.
+        """Ask for the name until it comes, and let what else is on its way run out: answers to
+        what was given up, or to whoever had the line before.
 
         A command that somebody left half sent spoils the first question, and a board that was
         busy answers several at once.
@@ -233,22 +237,36 @@ class Session:
             if gathered.ready and any(isinstance(one, Name) for one in gathered.messages):
                 break
             if deadline.expired:
+                self._owed = True
                 self._counters.timeouts += 1
                 raise DeadlineMissed(
                     f"{self.description}: nothing there says its name ({_heard(gathered)})",
                     "check that a board with MLPerf-Tiny firmware is on this port, at this baud"
                     " rate (115200 for performance, 9600 behind an IO manager)",
                 )
-        if asked > 1:
+        if self._owed or asked > 1:
             self._run_out(deadline)
-        self._placed = True
+        self._placed, self._owed = True, False
 
     def _run_out(self, deadline: Deadline) -> None:
+        """Wait until nothing comes any more. Errors: DeadlineMissed, LinkLost."""
         while data := self._transport.read(deadline.sooner(_QUIET_NS)):
             self._counters.stale_bytes += len(data)
             self._take(_Gathering(self._relayed), data)
             if deadline.expired:
-                return
+                break
+        if deadline.expired:
+            self._owed = True
+            self._counters.timeouts += 1
+            raise DeadlineMissed(
+                f"{self.description}: answers to earlier commands may still come",
+                f"it takes {_QUIET_NS // NS_PER_MS} ms to see that none does",
+            )
+
+
+def _restarted(gathered: _Gathering) -> bool:
+    """Whether the board has said that it starts."""
+    return any(isinstance(message, TimestampMode | InitDone) for message in gathered.messages)
 
 
 def _short(command: str) -> str:

@@ -23,7 +23,7 @@ _AT_REST_RAD_S = 0.15
 def read_all(arm: Joints, deadline: Deadline) -> JointSample:
     """A sample in which every joint answered. Errors: DeviceFault naming the silent ones."""
     while True:
-        sample = arm.read(Deadline.after(clock, _PERIOD_NS))
+        sample = arm.read(deadline.sooner(_PERIOD_NS))
         if sample.present.all():
             return sample
         if deadline.expired:
@@ -66,7 +66,7 @@ def _drive(
     while not stop():
         last = periodic(cycle, last, clock.now_ns())
         clock.sleep_until(last.at_ns)
-        sample = arm.read(deadline.sooner(_PERIOD_NS))
+        sample = arm.read(Deadline.after(clock, _PERIOD_NS))
         blind = 0 if sample.present.all() else blind + 1
         if blind > _BLIND_TICKS:
             raise _silent(arm, sample)

@@ -214,6 +214,8 @@ def test_it_has_one_owner_and_may_be_closed_twice(
     box.close()
     with pytest.raises(LinkLost, match="not open"):
         box.pressed(within(0.002))
+    proof = box.make_safe(within(1))
+    assert (proof.safe, proof.readings) == (False, {"error": "button is not open"})
     assert box.counters() == {}
 
 
@@ -268,8 +270,9 @@ def test_unplugged_in_the_middle_of_a_frame(
     with pytest.raises(LinkLost):
         device.pressed(within(0.002))
     assert [finding.name for finding in device.health(within(1)) if not finding.ok] == ["link"]
-    with pytest.raises(LinkLost):
-        device.make_safe(within(1))
+    proof = device.make_safe(within(1))
+    assert (proof.safe, proof.state) == (False, "unknown")
+    assert proof.readings["error"]
     device.close()
 
 

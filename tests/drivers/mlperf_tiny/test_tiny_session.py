@@ -9,7 +9,7 @@ from tiny_fixtures import Rig
 
 from drivers.mlperf_tiny import codec
 from drivers.mlperf_tiny.session import BoardRestarted, Session
-from hil.clock import Deadline, VirtualClock
+from hil.clock import NS_PER_S, Deadline, VirtualClock
 from hil.errors import DeadlineMissed, ProtocolError
 
 
@@ -106,6 +106,9 @@ def test_a_restart_in_a_pause_is_named_too() -> None:
     assert rig.board.name(rig.soon())
 
 
+NAMED = b"m-name-dut-[x]\r\nm-ready\r\n"
+
+
 class Script:
     """A line whose answers the test has written down; nothing left: time is up."""
 
@@ -134,11 +137,31 @@ class Script:
 
 def test_messages_without_end_are_bounded() -> None:
     clock = VirtualClock()
-    line = Script(clock, b"m-name-dut-[x]\r\nm-ready\r\n", b"m-noise\r\n" * 9000)
+    line = Script(clock, NAMED)
     session = Session(line, clock)
-    session._find_place(Deadline.after_s(clock, 1))
+    session.start(0, Deadline.after_s(clock, 1))
+    line.answers.append(b"m-noise\r\n" * 9000)
     with pytest.raises(ProtocolError, match="without m-ready"):
         session.ask("help", Deadline.after_s(clock, 1))
+
+
+def test_answers_to_whoever_had_the_line_before_are_not_taken() -> None:
+    clock = VirtualClock()
+    line = Script(clock, NAMED, NAMED, NAMED)  # to two questions of before, and to its own
+    session = Session(line, clock)
+    session.start(NS_PER_S, Deadline.after_s(clock, 5))
+    assert bytes(line.written) == b"name%"
+    line.answers.append(b"m-lap-us-7\r\nm-ready\r\n")
+    answer = session.ask("timestamp", Deadline.after_s(clock, 1))
+    assert [type(one).__name__ for one in answer.messages] == ["Lap"]
+
+
+def test_a_line_that_does_not_fall_quiet_is_not_asked_anything() -> None:
+    clock = VirtualClock()
+    line = Script(clock, NAMED, NAMED)
+    session = Session(line, clock)
+    with pytest.raises(DeadlineMissed, match="earlier commands may still come"):
+        session.start(0, Deadline.after_s(clock, 0.05))
 
 
 def test_other_names_than_dut_are_taken() -> None:

@@ -104,7 +104,7 @@ def test_faults_out_of_range_are_refused(
 
 
 def test_only_servos_of_the_bus_can_be_switched_off(scene: PlantScene, within: Within) -> None:
-    with pytest.raises(BadInput, match="no servo has id 99"):
+    with pytest.raises(BadInput, match="no motor has id 99"):
         scene.power_cycle([1, 99], within(5))
 
 

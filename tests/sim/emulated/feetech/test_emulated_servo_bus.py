@@ -243,7 +243,7 @@ def test_faults_that_make_no_sense_are_refused(bus: ServoBus, faults: object) ->
 def test_what_can_be_done_to_the_bus_is_said(bus: ServoBus) -> None:
     with pytest.raises(BadInput, match="known here: faults, power_cycle"):
         bus.control({"unplug": True})
-    with pytest.raises(BadInput, match="no servo has id 9"):
+    with pytest.raises(BadInput, match="no motor has id 9"):
         bus.control({"power_cycle": [1, 9]})
 
 
