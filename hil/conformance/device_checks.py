@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from hil.conformance.check import Check
 from hil.conformance.looks import looking
-from hil.conformance.model import Check, NotChecked, NotConforming, require
+from hil.conformance.model import NotChecked, NotConforming, require
 from hil.conformance.subject import OPEN_WITHIN_S, Subject
 from hil.contracts import NEVER, Capability, Device, Joints, SafeProof
 from hil.errors import DeadlineMissed, HilError

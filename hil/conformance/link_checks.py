@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hil.conformance.check import Check
 from hil.conformance.looks import Look, Looking, looking, pinging
-from hil.conformance.model import Check, NotChecked, require
+from hil.conformance.model import NotChecked, require
 from hil.conformance.subject import Opened, Subject
 from hil.contracts import EmergencyStop, Finding, Joints, Scalar
 from hil.errors import DeadlineMissed, DeviceFault, HilError, LinkLost, ProtocolError

@@ -1,16 +1,11 @@
-"""A check, what it is given, and what comes of it."""
+"""What comes of a check, and how a promise that is broken is told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from hil.errors import DeviceFault
-
-if TYPE_CHECKING:
-    from hil.conformance.subject import Subject
 
 
 class State(StrEnum):
@@ -19,19 +14,6 @@ class State(StrEnum):
     PASS = "pass"
     FAIL = "fail"  # the driver does not keep what the contract promises
     SKIPPED = "skipped"  # it cannot be checked here; the reason says why
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One promise of the contracts and the way to try it.
-
-    `run` returns in a few words what it saw. Errors of `run`: NotConforming where the promise
-    is broken, NotChecked where it cannot be tried; any other error is the driver's own.
-    """
-
-    name: str
-    promise: str
-    run: Callable[[Subject], str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hil.clock import NS_PER_S, WallClock
 from hil.conformance import device_checks, link_checks
-from hil.conformance.model import Check, NotChecked, Result, State
+from hil.conformance.check import Check
+from hil.conformance.model import NotChecked, Result, State
 from hil.conformance.subject import Subject
 from hil.errors import BadInput, HilError
 from hil.rig import resolve_ports, start_twin
