@@ -17,11 +17,11 @@ every stream there is, once.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim.twin.emulator import Program
+from sim.twin.files import RigFile
 
 
 class CameraOptions(BaseModel):
@@ -32,7 +32,9 @@ class CameraOptions(BaseModel):
     width: int = Field(default=640, ge=96, le=1920, multiple_of=8, description="pixels")
     height: int = Field(default=480, ge=96, le=1080, multiple_of=8, description="pixels")
     rate_hz: float = Field(default=30.0, gt=0, le=120, description="frames a second")
-    pattern: Path | None = Field(default=None, description="picture behind the mark, absolute path")
+    pattern: RigFile | None = Field(
+        default=None, description="picture behind the mark, relative to the rig file"
+    )
     quality: int = Field(default=85, ge=10, le=100, description="of the JPEG")
     seed: int = Field(default=0, ge=0, description="of the pattern and of which frames are dropped")
 

@@ -17,6 +17,7 @@ from hil.config import validate
 from sim.emulated.mlperf_tiny_firmware import Build, Firmware
 from sim.emulated.mlperf_tiny_network import onnx_file, shares
 from sim.twin.emulator import Hosted, Scalar
+from sim.twin.files import RigFile
 from sim.twin.pacing import Transmission, wire_ns
 
 Network = Literal["kws01", "vww01", "ad01", "ic01", "strww01"]
@@ -25,8 +26,8 @@ _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 class Options(BaseModel):
     """Options of the emulator. `io_manager` puts one in front, which speaks to the board at
-    `board_baud`; `network` names an ONNX file, without which the results are a plain function
-    of the tensor's bytes."""
+    `board_baud`; `network` names an ONNX file, relative to the rig file, without which the
+    results are a plain function of the tensor's bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,7 +41,7 @@ class Options(BaseModel):
     boot_ms: float = Field(20.0, ge=0, le=10_000)
     clock_step_us: int = Field(1, ge=1, le=1_000_000)
     clock_start_us: int = Field(0, ge=0, lt=2**32)
-    network: str = ""
+    network: RigFile | None = None
 
 
 class Control(BaseModel):
@@ -224,7 +225,7 @@ class EmulatedBoard:
 
 def _build(options: Options, model: str) -> Build:
     profile = load_profiles()[model]
-    if options.network:
+    if options.network is not None:
         scores = onnx_file(options.network, profile)
     else:
         scores = shares(profile.outputs or 1)

@@ -27,7 +27,7 @@ def shares(outputs: int) -> Scores:
     return scores
 
 
-def onnx_file(path: str, profile: Profile) -> Scores:
+def onnx_file(path: Path, profile: Profile) -> Scores:
     """A network of one input, fed with the tensor's elements as float32; channels go first
     where the network has them there.
 
@@ -35,7 +35,7 @@ def onnx_file(path: str, profile: Profile) -> Scores:
     for one that is no such network.
     """
     try:
-        network = Network(Path(path).read_bytes(), {})
+        network = Network(path.read_bytes(), {})
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
     port = network.inputs[0]

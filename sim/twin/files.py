@@ -16,5 +16,12 @@ def _beside_the_rig(path: Path, info: ValidationInfo) -> Path:
     return path if base is None else Path(base) / path
 
 
+def _own_beside_the_rig(name: str, info: ValidationInfo) -> str:
+    return str(_beside_the_rig(Path(name), info)) if name.endswith(".toml") else name
+
+
 RigFile = Annotated[Path, AfterValidator(_beside_the_rig)]
 """Type of an option that names a file; absolute ones stay as they are."""
+
+RigModel = Annotated[str, AfterValidator(_own_beside_the_rig)]
+"""Type of an option that names a known model, or a .toml file of the user's own."""

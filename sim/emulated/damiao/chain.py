@@ -37,6 +37,7 @@ from sim.emulated.damiao.memory import Memory
 from sim.emulated.damiao.motor import Motor, Mounting
 from sim.emulated.motors import TorqueAccount, power_cycle
 from sim.twin.emulator import Body, Drive, Hosted, Scalar
+from sim.twin.files import RigModel
 from sim.twin.pacing import Transmission
 
 _USB_BAUD = 12_000_000
@@ -54,7 +55,9 @@ class ChainOptions(BaseModel):
     """Options of emulator `damiao-slcan`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    robot: str = Field(min_length=1, description="robot whose motors sit on the bus")
+    robot: RigModel = Field(
+        min_length=1, description="robot whose motors sit on the bus, or a file of one's own"
+    )
     adapter: Literal["slcan", "damiao-bridge"] = "slcan"
     acks: Acks = Field("z", description="how an slcan adapter acknowledges")
     data_bit_rate: Literal[2_000_000, 5_000_000] | None = Field(

@@ -71,5 +71,7 @@ class Pattern:
 def _load(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
-        raise BadInput(f"{path}: no picture that can be read", "give the absolute path of one")
+        raise BadInput(
+            f"{path}: no picture that can be read", "name a picture file, relative to the rig file"
+        )
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

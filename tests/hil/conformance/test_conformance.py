@@ -86,7 +86,11 @@ class Thermometer:
     def health(self, deadline: Deadline) -> Sequence[Finding]:
         if self.flaw == "health raises" and self.line.silent:
             raise DeadlineMissed("no answer")
-        remedy = "" if self.flaw == "no remedy" else "plug it in"
+        if self.flaw == "always well":
+            return [Finding("link", True, "as it should be")]
+        remedy = "" if self.flaw in ("no remedy", "helpless") else "plug it in"
+        if self.flaw == "helpless" and not (self.line.silent or self.line.gone):
+            return [Finding("link", True, "as it should be")]
         return [Finding("link", False, "as it is", remedy)]
 
     def ping(self, deadline: Deadline) -> None:
@@ -169,6 +173,10 @@ def test_a_driver_without_a_flaw_conforms() -> None:
         ("two owners", "one owner", "two owners"),
         ("zero", "silence", "nothing was received, and it reads"),
         ("health raises", "silence", "raised DeadlineMissed"),
+        ("always well", "silence", "no bad finding"),
+        ("helpless", "silence", "has no remedy"),
+        ("always well", "unplug", "no bad finding"),
+        ("helpless", "unplug", "has no remedy"),
         ("slow", "silence", "after its deadline"),
         ("foreign error", "unplug", "not of the error tree"),
     ],
