@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Direction = Literal["to-device", "from-device", "both"]
 
-_NETWORK = "leads over a network, whose delays are not the device's"
+_NETWORK = "leads over a network or through a server, whose delays are not the device's"
 _UNTIMED = {
     "rfc2217": _NETWORK,
     "socket": _NETWORK,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from drivers.damiao.bus import MotorBus
 from drivers.damiao.codec import MotorStatus, Special, is_fault, status_name
 from drivers.damiao.robots import Robot
+from drivers.proof import reached
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import SafeProof, Scalar
 from hil.errors import DeadlineMissed, LinkLost, RigError
@@ -26,14 +27,7 @@ def prove_off(
     """
     started_ns = clock.now_ns()
     statuses: Statuses = dict.fromkeys(robot.ids)
-    state = ""
-    if bus is None:
-        state = "port not open, nothing could be read"
-    else:
-        try:
-            switch_off(bus, statuses, clock, deadline)
-        except LinkLost as error:
-            state = f"link lost: {error.message}"
+    _, state = reached(bus, lambda open_bus: switch_off(open_bus, statuses, clock, deadline))
     safe = all(is_off(status) for status in statuses.values())
     readings = {f"status.{joint.name}": _reading(statuses[joint.id]) for joint in robot.joints}
     state = state or ("motors off" if safe else "motors not proved off")

@@ -13,6 +13,7 @@ from drivers.modbus.bus import ModbusBus
 from drivers.modbus.codec import answer_size, encode, request_frame
 from drivers.modbus.line import Timing
 from drivers.modbus.messages import Answer, Bits, ReadBits, ReadRegisters, Request, WriteRegisters
+from drivers.modbus.passive import prove_passive
 from drivers.modbus.register_file import RegisterFile, RegisterRow, load_register_file
 from drivers.modbus.switching import prove_switched, read_switch, safe_states, set_switch
 from drivers.transport.latency import adapter_latency
@@ -195,15 +196,15 @@ class ModbusRegisters:
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Bring every switch to its safe state and read it back.
 
-        A device without switches drives nothing as far as its file says: there is nothing to
-        be made safe, and nothing is asked.
+        A device without switches drives nothing as far as its file says: it is safe while it
+        can be read.
         """
-        return prove_switched(self.role, self._bus, self._unit, self._safe, self._clock, deadline)
+        return self._prove(self._bus, deadline)
 
     def rescue(self, deadline: Deadline) -> SafeProof:
         """As `make_safe`, on a line that nobody has open."""
         with closing(self._connect()) as bus:
-            return prove_switched(self.role, bus, self._unit, self._safe, self._clock, deadline)
+            return self._prove(bus, deadline)
 
     def close(self) -> None:
         if self._bus is not None:
@@ -225,6 +226,13 @@ class ModbusRegisters:
             self._spec, line.baud, self._clock, parity=line.parity, stop_bits=line.stop_bits
         )
         return ModbusBus(link, self._clock, Timing(line.baud, line.bits_per_byte, answer_ns))
+
+    def _prove(self, bus: ModbusBus | None, deadline: Deadline) -> SafeProof:
+        role, unit, clock = self.role, self._unit, self._clock
+        if self._safe:
+            return prove_switched(role, bus, unit, self._safe, clock, deadline)
+        row, attempts = self._meter or self._file.registers[0], self._parameters.attempts
+        return prove_passive(role, bus, unit, row, clock, deadline, attempts)
 
     def _opened(self) -> ModbusBus:
         if self._bus is None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from drivers.modbus.hand_link import HandLink
 from drivers.modbus.hand_table import HandTable
+from drivers.proof import reached
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import SafeProof, Scalar
-from hil.errors import DeadlineMissed, DeviceFault, LinkLost
+from hil.errors import DeadlineMissed, DeviceFault
 
 _ROUNDS = 6
 _STILL_COUNTS = 5
@@ -49,14 +50,7 @@ def prove_held(
     says so. `known` are their positions as last read, where those are young."""
     started_ns = clock.now_ns()
     seen = _Seen()
-    state = ""
-    if link is None:
-        state = "port not open, nothing could be read"
-    else:
-        try:
-            _hold(link, table, known, clock, deadline, seen)
-        except LinkLost as error:
-            state = f"link lost: {error.message}"
+    _, state = reached(link, lambda open_: _hold(open_, table, known, clock, deadline, seen))
     state = state or ("holds where it is" if seen.still else "not proved still")
     readings = _readings(table, seen)
     return SafeProof(role, seen.still, state, readings, started_ns, clock.now_ns())

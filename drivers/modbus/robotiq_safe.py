@@ -31,9 +31,10 @@ from drivers.modbus.robotiq_status import (
     registers_to,
     status_of,
 )
+from drivers.proof import reached
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import SafeProof, Scalar
-from hil.errors import DeadlineMissed, DeviceFault, LinkLost
+from hil.errors import DeadlineMissed, DeviceFault
 
 _ROUNDS = 8
 _ROUND_NS = 60 * NS_PER_MS
@@ -53,16 +54,8 @@ class Target:
 def prove_stopped(role: str, target: Target | None, clock: Clock, deadline: Deadline) -> SafeProof:
     """Stop the fingers, and the proof; without a line, or with a lost one, it says so."""
     started_ns = clock.now_ns()
-    status: Status | None = None
-    still = False
-    state = ""
-    if target is None:
-        state = "port not open, nothing could be read"
-    else:
-        try:
-            status, still = _stop(target, clock, deadline)
-        except LinkLost as error:
-            state = f"link lost: {error.message}"
+    found, state = reached(target, lambda line: _stop(line, clock, deadline))
+    status, still = found or (None, False)
     safe = still and status is not None and status.at_rest
     if not state and safe and status is not None:
         state = "stopped, holds where it is" if status.activated else "not activated, at rest"

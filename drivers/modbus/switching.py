@@ -17,9 +17,10 @@ from drivers.modbus.messages import (
 )
 from drivers.modbus.register_file import RegisterFile, SwitchRow
 from drivers.modelfiles import refuse_unknown
+from drivers.proof import reached
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import SafeProof, Scalar
-from hil.errors import DeadlineMissed, DeviceFault, LinkLost
+from hil.errors import DeadlineMissed, DeviceFault
 
 _ROUNDS = 3
 _ANSWER_NS = 250 * NS_PER_MS
@@ -82,16 +83,7 @@ def prove_switched(
     says so."""
     started_ns = clock.now_ns()
     found: dict[str, bool | None] = {row.name: None for row, _ in wanted}
-    state = ""
-    if not wanted:
-        state = "measures only, drives nothing"
-    elif bus is None:
-        state = "port not open, nothing could be read"
-    else:
-        try:
-            _switch_all(bus, unit, wanted, found, deadline)
-        except LinkLost as error:
-            state = f"link lost: {error.message}"
+    _, state = reached(bus, lambda line: _switch_all(line, unit, wanted, found, deadline))
     safe = all(found[row.name] is on for row, on in wanted)
     state = state or ("all switches safe" if safe else "not proved safe")
     readings: dict[str, Scalar] = {

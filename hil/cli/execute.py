@@ -62,8 +62,10 @@ def execute(
     policy: str,
     models: Sequence[str],
     as_json: bool,
+    files: Mapping[str, Path] | None = None,
 ) -> int:
-    """Freeze, run, judge, sign, report; returns the exit code."""
+    """Freeze, run, judge, sign, report; returns the exit code. `files` are those of scenarios
+    that are not of the catalogue, by id."""
     from rich.console import Console
 
     from hil.catalogue import load_rig
@@ -84,6 +86,7 @@ def execute(
         seed,
         cast("PolicyName", policy),
         _overrides(models),
+        files,
     )
     tell_reach(plan.reach, Console(stderr=True, highlight=False))
     key = load_or_create_key()  # before anything moves: a run that nobody can sign is wasted

@@ -24,14 +24,17 @@ def command(
     model: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Run SCENARIO on a rig, without certifying anything.
+    """Run SCENARIO (name or .toml path) on a rig, without certifying anything.
 
     Record, verdict, report and signatures are written all the same; the exit code is that of
     the scenario's own claims, which a few episodes cannot show.
     """
     from hil.canonical import canonical_json, sha256_bytes
+    from hil.catalogue import load_scenario
     from hil.plan.freeze import single
 
-    profile = single(scenario, episodes)
+    found, path = load_scenario(scenario)
+    profile = single(found.id, episodes)
     digest = sha256_bytes(canonical_json(profile.model_dump(mode="json", by_alias=True)))
-    return execute(profile, digest, rig, out, seed, policy, model, as_json)
+    files = {found.id: path}
+    return execute(profile, digest, rig, out, seed, policy, model, as_json, files)

@@ -38,6 +38,12 @@ from scenarios.schema import Claim, LatencyClaim, MissesClaim, SuccessClaim
 
 COUNTED = {"tick": "grid points", "episode": "episodes", "block": "blocks"}
 VIRTUAL = "the clock is virtual: durations are declared by the rig, not measured"
+NOT_JUDGED = "not judged"
+
+
+def over_untimed(why: str) -> str:
+    """Why claims on time are skipped over a link that `why` tells of; empty where it is."""
+    return why and f"claims on time are not judged over this link: {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         metric=claim.metric,
         state=state,
         statement=latency_statement(claim, evidence.rate_hz),
-        shown=_shown_us(bound_ns, len(samples)) if not evidence.unmeasured else "not measured",
+        shown=_shown_us(bound_ns, len(samples)) if not evidence.unmeasured else NOT_JUDGED,
         reason=reason,
         count=int(np.count_nonzero(late)),
         total=len(samples),
@@ -223,7 +229,7 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
         metric="misses",
         state=state,
         statement=misses_statement(claim, limit_ns, evidence.rate_hz),
-        shown="not measured"
+        shown=NOT_JUDGED
         if evidence.unmeasured
         else f"at most {math.ceil(bound * 1e4) / 100:.2f} % ({late} of {points})",
         reason=reason,

@@ -66,7 +66,10 @@ def _of_links(plan: Plan) -> list[str]:
         if device.link is not None and device.link.faults
     ]
     untimed = dict.fromkeys(one.untimed for one in plan.scenarios if one.untimed)
-    return sentences + [f"Nothing is said of latency: {why}." for why in untimed]
+    return sentences + [
+        f"Nothing is said of latency: {why}. Durations shown here include that way."
+        for why in untimed
+    ]
 
 
 def _faulty(faults: Sequence[PlannedFault]) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from hil import plugins
 from hil.errors import DamagedRecord
 from hil.judge.attribution import attribute
-from hil.judge.claims import VIRTUAL, Evidence, judge_claim
+from hil.judge.claims import VIRTUAL, Evidence, judge_claim, over_untimed
 from hil.judge.inputs import EndRow, Inputs, PlannedScenario, Record, SafeRow, read_inputs
 from hil.judge.latency import timing
 from hil.judge.limits import not_said
@@ -256,5 +256,5 @@ def _evidence(scored: Sequence[Scored], planned: PlannedScenario, virtual: bool)
         timings=[one.timing for one in scored if one.timing is not None],
         rate_hz=planned.loop.rate_hz,
         budget_us=planned.loop.budget_us.model_dump(),
-        unmeasured=VIRTUAL if virtual else planned.untimed,
+        unmeasured=VIRTUAL if virtual else over_untimed(planned.untimed),
     )

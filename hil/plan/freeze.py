@@ -77,6 +77,7 @@ def freeze(
     seed: int | None = None,
     policy: PolicyName = "model",
     models: Mapping[str, str] | None = None,
+    files: Mapping[str, Path] | None = None,
 ) -> Plan:
     """Make the plan of a run.
 
@@ -85,6 +86,7 @@ def freeze(
         seed: of the whole run; the profile's own when None.
         policy: who decides: the scenario's model, the scripted expert, or the null policy.
         models: folders to use in place of zoo models, by the model's name in the scenario.
+        files: files of scenarios that are not of the catalogue, by id.
 
     Errors: BadInput for unknown scenarios and models, parameters out of range, a model whose
     digest differs from its card, faults in links that the rig does not have, and, but for the
@@ -97,7 +99,7 @@ def freeze(
     rows: list[dict[str, Any]] = []
     cards: dict[str, tuple[ModelCard, ModelImage]] = {}
     for entry in profile.scenarios:
-        scenario, path = load_scenario(entry.id)
+        scenario, path = load_scenario(str((files or {}).get(entry.id, entry.id)))
         refuse_faults(rig, scenario)
         task: Task = load(TASKS, scenario.archetype)
         parameters = validate(scenario.task, task.Parameters, str(path), "task")
@@ -141,9 +143,7 @@ def freeze(
         "episodes": [vars(episode) for episode in episodes],
     }
     found = tuple(
-        one
-        for entry in profile.scenarios
-        for one in _reach(planned[entry.id], entry, master, virtual=rig.kind == "sim")
+        one for entry in profile.scenarios for one in _reach(planned[entry.id], entry, master, rig)
     )
     if profile.name != SINGLE:
         claims = {one.id: _claims(planned[one.id].scenario, one) for one in profile.scenarios}
@@ -205,12 +205,13 @@ def _claims(scenario: Scenario, entry: ProfileScenario) -> list[Claim]:
 
 
 def _reach(
-    planned: PlannedScenario, entry: ProfileScenario, master: int, virtual: bool
+    planned: PlannedScenario, entry: ProfileScenario, master: int, rig: Rig
 ) -> tuple[Reach, ...]:
     scenario = planned.scenario
     claims = _claims(scenario, entry)
     points = _points(planned, master)
-    return reach(scenario.id, claims, scenario.loop, entry.episodes, points, virtual)
+    timed = rig.kind != "sim" and not untimed_links(rig, scenario)
+    return reach(scenario.id, claims, scenario.loop, entry.episodes, points, timed)
 
 
 def _points(planned: PlannedScenario, master: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hil.errors import BadInput, CapabilityMissing
+from hil.plugins import EMULATORS, load, names
 from rigs.link import Corrupt, Fault, untimed
-from rigs.schema import Rig
+from rigs.schema import Port, Rig
 from scenarios.schema import Claim, Scenario, SuccessClaim
 
 
@@ -21,10 +22,20 @@ def untimed_links(rig: Rig, scenario: Scenario) -> str:
         for device in rig.devices
         if device.role in scenario.needs
         and device.port is not None
-        and device.port.url is not None
-        and (why := untimed(device.port.url))
+        and (why := _untimed_port(rig, device.port))
     )
     return "; ".join(found)
+
+
+def _untimed_port(rig: Rig, port: Port) -> str:
+    """Of a twin's port, its emulator says so, where the device it stands for is no nearer."""
+    if port.url is not None:
+        return untimed(port.url)
+    served = rig.twin.ports.get(port.twin) if rig.twin and port.twin else None
+    if served is None or served.emulator not in names(EMULATORS):
+        return ""  # nothing to ask; the twin will say what it does not know
+    why = str(getattr(load(EMULATORS, served.emulator), "untimed", ""))
+    return why and f"port {port.twin!r} of the twin {why}"
 
 
 def refuse_untimed(
@@ -39,8 +50,8 @@ def refuse_untimed(
             raise BadInput(
                 f"scenario {id_!r} on rig {rig.name!r}: {', '.join(timed)} cannot be certified:"
                 f" {why}",
-                "connect the device to this host, use a profile that claims success alone, or"
-                " use `hil run`, which certifies nothing",
+                "reach the device by a line of its own (serial or USB), use a profile that claims"
+                " success alone, or use `hil run`, which certifies nothing",
             )
 
 

@@ -17,7 +17,8 @@ _STYLES = {
 
 
 def render_table(verdict: Verdict) -> RenderableType:
-    """What a `rich` console can print: a row a claim, the outcome, and the reasons for it.
+    """What a `rich` console can print: a row a claim, why claims were skipped, the outcome, and
+    the reasons for it.
 
     Texts of the record are shown as they are, never read as markup.
     """
@@ -25,6 +26,8 @@ def render_table(verdict: Verdict) -> RenderableType:
     for scenario in verdict.scenarios:
         parts.append(Text(f"{scenario.title} ({scenario.id})", style="bold"))
         parts.append(_claims(scenario))
+        skipped = [claim.reason for claim in scenario.claims if claim.state is Outcome.SKIPPED]
+        parts += [Text(f"  skipped: {why}", style="dim") for why in dict.fromkeys(skipped)]
     outcome = Text.assemble((verdict.outcome.value, _style(verdict.outcome)), f"  {verdict.rig}")
     reasons = [Text(f"  {reason}") for reason in verdict.reasons]
     return Group(*parts, Text(), outcome, *reasons)

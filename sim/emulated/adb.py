@@ -47,5 +47,9 @@ def _command(options: AdbOptions) -> list[str]:
     return [sys.executable, "-P", "-m", "sim.emulated.android.server", options.model_dump_json()]
 
 
-EMULATOR = Program(AdbOptions, _command)
+EMULATOR = Program(
+    AdbOptions,
+    _command,
+    untimed="leads through an adb server, whose delays are not the phone's",
+)
 """Entry point `adb-server` of group `hil.emulators`."""

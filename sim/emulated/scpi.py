@@ -80,7 +80,6 @@ class _Scpi:
             "*IDN?": lambda _: identity,
             "*OPC?": lambda _: "1",
             "*CLS": lambda _: self.errors.clear(),
-            "*RST": lambda _: None,
             "SYSTem:ERRor?": lambda _: self.errors.next(),
             "SYSTem:ERRor:NEXT?": lambda _: self.errors.next(),
             "SYSTem:REMote": lambda _: None,
@@ -112,10 +111,11 @@ class Supply:
     def __init__(self, options: SupplyOptions) -> None:
         self._options = options
         self._load_ohm = options.load_ohm
-        self._volts, self._limit, self._on = 0.0, options.most_amperes, False
+        self._reset("")
         self._scpi = _Scpi(
             options.identity,
             {
+                "*RST": self._reset,
                 "VOLTage": self._set_volts,
                 "VOLTage?": lambda _: f"{self._volts:.4f}",
                 "CURRent": self._set_limit,
@@ -167,6 +167,9 @@ class Supply:
             self._load_ohm = validate(data, SupplyOptions, "control of scpi-supply").load_ohm
         self._text.control(asked)
 
+    def _reset(self, _argument: str) -> None:
+        self._volts, self._limit, self._on = 0.0, self._options.most_amperes, False
+
     def _set_volts(self, argument: str) -> None:
         self._volts = self._number(argument, self._options.most_volts, self._volts)
 
@@ -207,6 +210,7 @@ class Meter:
         self._scpi = _Scpi(
             options.identity,
             {
+                "*RST": self._select("volts"),
                 "READ?": lambda _: self._read(),
                 **{header: self._select(name) for header, name in select.items()},
             },

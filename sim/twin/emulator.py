@@ -107,8 +107,10 @@ class Program:
     """Entry point of an emulator that is a process of its own.
 
     `command` gives the program and its arguments. It prints one line of JSON with its address
-    under `port` once it serves, and ends when its standard input does.
+    under `port` once it serves, and ends when its standard input does. `untimed` says why
+    nothing can be said of time through that address; empty where something can.
     """
 
     options: type[BaseModel]
     command: Callable[[Any], Sequence[str]]
+    untimed: str = ""

@@ -33,6 +33,7 @@ NO_LINE = NO_JOINTS | {"silence", "late answers", "double answers", "unplug", "c
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modbus-registers.md"
 BOX = "bench-box.toml"
+METER_ALONE = "thermometer.toml"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ CASES = [
         Made("modbus-registers", {"registers": BOX}, {"registers": BOX}),
         NO_JOINTS,
     ),
+    Case(
+        "register-meter",
+        "modbus-registers",
+        Made(
+            "modbus-registers",
+            {"registers": METER_ALONE},
+            {"registers": METER_ALONE, "meter": "temperature"},
+        ),
+        NO_JOINTS,
+    ),
     Case("mlperf-tiny", "mlperf-tiny", "twin-mlperf-tiny", NOTHING_TO_READ),
     Case("terminal", "terminal-agent", "twin-terminal", NOTHING_TO_READ),
     Case("android", "android", "twin-android-phone", NOTHING_TO_READ),
@@ -122,10 +133,13 @@ def test_every_driver_of_the_package_has_a_case_or_a_reason() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the rigs that are made lie, with the documented register file beside them."""
+    """Where the rigs that are made lie, with the documented register file beside them, whole and
+    without its switches."""
     made = tmp_path_factory.mktemp("rigs")
     registers, *_ = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     (made / BOX).write_text(registers, encoding="utf-8")
+    measured, _, _ = registers.partition("[[switches]]")
+    (made / METER_ALONE).write_text(measured, encoding="utf-8")
     return made
 
 

@@ -168,6 +168,23 @@ def test_parameters_that_cannot_be(driver: str, parameters: dict[str, Any], says
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("driver", "parameters"),
+    [
+        ("scpi-supply", SUPPLY),
+        ("scpi-meter", {"model": "generic-meter", "quantity": "ohms"}),
+        ("usb-relay", {"model": "numato", "relays": RELAYS}),
+        ("load-cell", {"most_n": 10}),
+        ("estop-box", {}),
+    ],
+)
+def test_a_rig_file_without_a_port_is_told_so(driver: str, parameters: dict[str, Any]) -> None:
+    spec = DeviceSpec("it", driver, "", parameters, Path())
+    with pytest.raises(BadInput, match=rf"device 'it' \(driver {driver}\) needs a port") as caught:
+        load(DRIVERS, driver)(spec, BenchContext(CLOCK))
+    assert "hil scan" in caught.value.remedy
+
+
 @pytest.mark.parametrize("model", ["numato", "lcus"])
 def test_relays_switch_and_are_read_back(model: str) -> None:
     parameters = {"model": model, "relays": RELAYS}

@@ -161,15 +161,21 @@ def test_rescue_by_somebody_who_never_opened_it(box: Box) -> None:
     assert not other.make_safe(soon()).safe
 
 
-def test_thermometer_alone_drives_nothing(box: Box) -> None:
+def test_thermometer_alone_is_safe_while_it_can_be_read(box: Box) -> None:
     text = FILE[: FILE.index("[[switches]]")]
     (box.folder / "thermometer.toml").write_text(text, encoding="utf-8")
     device = box.opened(registers="thermometer.toml", safe={})
     assert device.capabilities == {Capability.METER}
-    box.pump.unplug()
     proof = device.make_safe(soon())
-    assert proof.safe
-    assert "drives nothing" in proof.state
+    assert (proof.safe, proof.state) == (True, "measures only, drives nothing")
+    assert proof.readings == {"temperature": device.read(soon()).value}
+    box.pump.control({"faults": {"silent": True}})
+    silent = device.make_safe(soon())
+    assert (silent.safe, silent.readings) == (False, {"temperature": "no answer"})
+    box.pump.unplug()
+    gone = device.make_safe(soon())
+    assert not gone.safe
+    assert "link lost" in gone.state
 
 
 def test_switch_that_does_not_follow_is_a_fault(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from hil.errors import BadInput, CapabilityMissing
 from hil.plan import freeze as freezing
 from hil.plan.freeze import Plan, freeze, single
 from rigs.link import Corrupt, LinkTable
-from rigs.schema import Port, Rig
+from rigs.schema import Port, Rig, TwinPort
 from scenarios.schema import Claim, Profile, ProfileScenario, Scenario
 
 PRESS = "care-light-switch-press"
@@ -89,6 +89,36 @@ def test_a_single_run_is_allowed_and_its_claims_on_time_are_skipped() -> None:
 def test_local_ports_are_timed() -> None:
     for on in (rig(), rig("real")):
         assert frozen(profile(), on).data["scenarios"][0]["untimed"] == ""
+
+
+LOOK = "mfg-gauge-reading-glasses"
+
+
+def test_a_phone_behind_adb_is_untimed_emulated_or_not() -> None:
+    for name, where in (
+        ("android-phone", "socket://127.0.0.1:5037 leads over a network or through a server"),
+        ("twin-android-phone", "port 'adb' of the twin leads through an adb server"),
+    ):
+        plan = frozen(single(LOOK, 2), load_rig(name))
+        (row,) = plan.data["scenarios"]
+        assert row["untimed"].startswith(f"device 'terminal': {where}")
+        assert [one.claim for one in plan.reach] == ["success probability 0.9"], (
+            "others are skipped"
+        )
+        certified = profile().model_copy(
+            update={"scenarios": [ProfileScenario(id=LOOK, episodes=60, success_p=0.9)]}
+        )
+        with pytest.raises(BadInput, match="cannot be certified: device 'terminal'"):
+            frozen(certified, load_rig(name))
+
+
+def test_an_emulator_that_nobody_knows_is_left_for_the_twin_to_name() -> None:
+    found, path = rig()
+    assert found.twin is not None
+    odd = TwinPort(emulator="sts9999-bus")
+    twin = found.twin.model_copy(update={"ports": {**found.twin.ports, "servo-bus": odd}})
+    plan = frozen(profile(), (found.model_copy(update={"twin": twin}), path))
+    assert plan.data["scenarios"][0]["untimed"] == ""
 
 
 def test_a_device_that_the_scenario_does_not_need_does_not_matter() -> None:

@@ -24,8 +24,8 @@ LOOP: dict[str, Any] = {
 PRESS, GAUGE = "care-light-switch-press", "mfg-gauge-reading-glasses"
 
 
-def one(claim: Any, episodes: int, points: int = 300, virtual: bool = False, **loop: Any) -> Reach:
-    (found,) = reach("press", [claim], Loop.model_validate(LOOP | loop), episodes, points, virtual)
+def one(claim: Any, episodes: int, points: int = 300, timed: bool = True, **loop: Any) -> Reach:
+    (found,) = reach("press", [claim], Loop.model_validate(LOOP | loop), episodes, points, timed)
     return found
 
 
@@ -90,7 +90,7 @@ def test_a_virtual_clock_measures_nothing_and_lacks_nothing() -> None:
         Latency(quantile=0.999, bound_us=1),
         MissesClaim(max_fraction=0.001),
     ]
-    found = reach("press", claims, Loop.model_validate(LOOP), 5, 10, virtual=True)
+    found = reach("press", claims, Loop.model_validate(LOOP), 5, 10, timed=False)
     assert [claim.claim for claim in found] == ["success probability 0.5"]
     refuse_short(found)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from run_builder import CLAIMS, TASKS, Knobs, build_run
 
-from hil.judge.model import Verdict
+from hil.judge.model import Outcome, Verdict
 from hil.judge.verdict import judge
 from hil.report.junit import clean, render_junit
 from hil.report.table import print_table
@@ -108,6 +108,21 @@ def test_table_has_a_row_a_claim_and_the_reasons(tmp_path: Path) -> None:
     assert "at least 0.807 (14 of 14)" in text
     assert text.count("FAIL") == 3
     assert "stage infer is to blame" in " ".join(text.split())
+
+
+def test_table_says_once_why_claims_were_skipped(tmp_path: Path) -> None:
+    verdict = verdict_of(tmp_path)
+    (scenario,) = verdict.scenarios
+    why = "the link is a long one"
+    claims = tuple(
+        claim
+        if claim.kind == "success"
+        else replace(claim, state=Outcome.SKIPPED, shown="not judged", reason=why)
+        for claim in scenario.claims
+    )
+    text = shown(replace(verdict, scenarios=(replace(scenario, claims=claims),)))
+    assert text.count("not judged") > 1
+    assert text.count(f"skipped: {why}") == 1
 
 
 def test_table_takes_no_markup_from_a_record(tmp_path: Path) -> None:
