@@ -99,7 +99,8 @@ class TextLine:
         quiet_ns: int = 50 * NS_PER_MS,
     ) -> None:
         self._transport, self._clock, self._end = transport, clock, end
-        self._quiet_ns, self._unsure = quiet_ns, False
+        # what a former owner of the line asked may still be answered
+        self._quiet_ns, self._unsure = quiet_ns, True
         self._decoder = LineDecoder()
         self._ready: list[str] = []
 

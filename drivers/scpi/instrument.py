@@ -20,6 +20,7 @@ from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
 MOST_ERRORS = 20
 """Entries read from an error queue at once; queues hold 10 to 20."""
 
+_QUIET_NS = 60 * NS_PER_MS
 _ERROR_NS = 200 * NS_PER_MS
 _INSTRUMENTS = ModelFolder("drivers.scpi", "instruments", "SCPI instrument")
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -86,7 +87,7 @@ class Instrument:
         text = self.ask(self._table.identity, deadline)
         who = parse_identity(text)
         if not who.model:
-            raise DeviceFault(f"{self.role}: {who.maker!r} is no identity of an instrument")
+            raise self._unfit(text, self._table.identity)
         self._marker = text
         return who
 
@@ -106,19 +107,24 @@ class Instrument:
             raise
 
     def _find_place(self, line: TextLine, deadline: Deadline) -> None:
-        """Pass over answers to earlier questions."""
+        """Pass over answers to earlier questions, and over those to earlier attempts at this."""
         line.tell(self._table.identity, deadline)
         before = line.counters.lines
         line.find(lambda text: True if text == self._marker else None, deadline)
+        self._unsure = not line.settle(_QUIET_NS, deadline)
         self._faults["late_answers"] += line.counters.lines - before - 1
-        self._unsure = False
+
+    def _unfit(self, text: str, question: str) -> DeviceFault:
+        """An answer to something else: from now on the place among the answers is in doubt."""
+        self._unsure = True
+        return DeviceFault(f"{self.role}: {text[:60]!r} is no answer to {question!r}")
 
     def number(self, question: str, deadline: Deadline) -> float:
         """A number. Errors: DeviceFault where the answer is none, or an overload."""
         text = self.ask(question, deadline)
         value = parse_number(text)
         if value is None:
-            raise DeviceFault(f"{self.role}: {text[:60]!r} is no answer to {question!r}")
+            raise self._unfit(text, question)
         if value - value != 0:  # inf and NaN
             raise DeviceFault(f"{self.role}: overload at {question!r} ({text.strip()})")
         return value
@@ -128,7 +134,7 @@ class Instrument:
         text = self.ask(question, deadline)
         state = parse_switch(text)
         if state is None:
-            raise DeviceFault(f"{self.role}: {text[:60]!r} is no answer to {question!r}")
+            raise self._unfit(text, question)
         return state
 
     def command(self, text: str, deadline: Deadline) -> None:
