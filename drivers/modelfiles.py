@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +21,8 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """The models of one kind: `folder` of `package` with a NAME.toml each; `kind` is what
-    people call them."""
+    """The models of one kind: `folder` of `package` with a NAME.toml each, the package's own
+    where it is empty; `kind` is what people call them."""
 
     package: str
     folder: str
@@ -29,8 +30,7 @@ class ModelFolder:
 
     def names(self) -> list[str]:
         """Models with a file, sorted."""
-        entries = resources.files(self.package).joinpath(self.folder).iterdir()
-        found = (entry.name for entry in entries)
+        found = (entry.name for entry in self._place().iterdir())
         return sorted(name.removesuffix(_ENDING) for name in found if name.endswith(_ENDING))
 
     def load(self, name: str, schema: type[Schema], base: Path | None = None) -> Schema:
@@ -45,9 +45,12 @@ class ModelFolder:
         if name not in known:
             own = "" if base is None else "; or write a NAME.toml of your own beside the rig file"
             raise BadInput(f"no {self.kind} is called {name!r}", f"known: {', '.join(known)}{own}")
-        file = resources.files(self.package).joinpath(self.folder, f"{name}{_ENDING}")
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-        return validate(content, schema, f"{self.kind} {name}")
+        text = (self._place() / f"{name}{_ENDING}").read_text(encoding="utf-8")
+        return validate(tomllib.loads(text), schema, f"{self.kind} {name}")
+
+    def _place(self) -> Traversable:
+        found = resources.files(self.package)
+        return found / self.folder if self.folder else found
 
 
 def refuse_unknown(

@@ -9,9 +9,10 @@ from drivers.dynamixel.family1 import Family1
 from drivers.dynamixel.family2 import Family2, has_watchdog
 from drivers.dynamixel.parameters import ChainParameters
 from drivers.dynamixel.robot_table import load_robot
-from drivers.servo.chain import ServoChain, need_port
+from drivers.servo.chain import ServoChain
 from drivers.servo.joints import JointTable
 from drivers.servo.survey import ANSWER_NS
+from drivers.transport.options import need_port
 from hil.clock import Clock, Deadline
 from hil.config import device_parameters
 from hil.contracts import BenchContext, DeviceSpec, FloatArray

@@ -11,14 +11,14 @@ import numpy as np
 from drivers.servo.answers import SyncRead
 from drivers.servo.bus import ServoBus
 from drivers.servo.family import Family, Setup, View
-from drivers.servo.health import adapter_latency, findings
+from drivers.servo.health import findings
 from drivers.servo.joints import JointTable
 from drivers.servo.parameters import ServoParameters
 from drivers.servo.safe import prove_torque_off
 from drivers.servo.state import StateBlock, shared
 from drivers.servo.survey import survey, write_checked
 from drivers.transport.base import Transport
-from drivers.transport.latency import latency_timer_ms
+from drivers.transport.latency import adapter_latency
 from drivers.transport.link import open_link
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
 from hil.contracts import (
@@ -34,7 +34,7 @@ from hil.contracts import (
     Scalar,
     WireUse,
 )
-from hil.errors import BadInput, DeviceFault, HarnessError, LinkLost
+from hil.errors import DeviceFault, HarnessError, LinkLost
 from hil.kinematics import ToolPoint
 
 _BITS_PER_BYTE = 10  # 8N1
@@ -151,7 +151,7 @@ class ServoChain:
             ram = self._read_all(base, length, deadline)
         except LinkLost as error:
             return [Finding("link", False, error.message, error.remedy)]
-        adapter = adapter_latency(latency_timer_ms(self._spec.address))
+        adapter = adapter_latency(self._spec.address)
         view = View(self._robot, eeprom.payloads, ram.payloads, base)
         return [*adapter, *findings(self._family, view)]
 
@@ -309,9 +309,3 @@ class ServoChain:
     def _age_ns(self, servo: int, stamp_ns: int) -> int:
         answered_ns = self._answered_ns.get(servo)
         return NEVER if answered_ns is None else stamp_ns - answered_ns
-
-
-def need_port(spec: DeviceSpec) -> None:
-    """Errors: BadInput where the rig file names no port."""
-    if not spec.address:
-        raise BadInput(f"device {spec.role!r} (driver {spec.driver}) needs a port in the rig file")

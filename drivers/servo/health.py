@@ -25,18 +25,6 @@ def findings(family: Family, view: View) -> list[Finding]:
     return [answers, *(check(family, view) for check in checks), *family.findings(view)]
 
 
-def adapter_latency(timer_ms: int | None) -> list[Finding]:
-    """Whether the USB adapter holds answers back; nothing where it has no such timer."""
-    if timer_ms is None:
-        return []
-    quick = timer_ms <= 1
-    remedy = (
-        "write 1 to its latency_timer under /sys/bus/usb-serial/devices, for good by a udev rule:"
-        ' ACTION=="add", SUBSYSTEM=="usb-serial", DRIVER=="ftdi_sio", ATTR{latency_timer}="1"'
-    )
-    return [Finding("usb latency", quick, f"{timer_ms} ms", "" if quick else remedy)]
-
-
 def judged(name: str, bad: Sequence[str], good: str, remedy: str) -> Finding:
     """A finding that lists what is bad, or says `good`."""
     return Finding(name, False, ", ".join(bad), remedy) if bad else Finding(name, True, good)

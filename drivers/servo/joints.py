@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivers.modelfiles import refuse_unknown
 from drivers.servo.registers import Table
 from hil.config import validate
 from hil.contracts import FloatArray, IntArray, JointLimits
@@ -165,12 +166,7 @@ class JointTable:
 
         Errors: BadInput for a joint that the robot does not have.
         """
-        unknown = sorted(set(calibration) - set(self.names))
-        if unknown:
-            raise BadInput(
-                f"calibration names unknown joints: {', '.join(unknown)}",
-                f"the {self.model} has {', '.join(self.names)}",
-            )
+        refuse_unknown("calibration", calibration, f"the {self.model}", "joints", self.names)
         joints = tuple(
             joint.model_copy(update=calibration[joint.name].model_dump(exclude_none=True))
             if joint.name in calibration

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from drivers.proof import reached
 from drivers.servo.bus import ServoBus
 from drivers.servo.joints import JointTable
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import SafeProof, Scalar
-from hil.errors import DeadlineMissed, LinkLost
+from hil.errors import DeadlineMissed
 
 _ROUNDS = 4
 _ROUND_NS = 60 * NS_PER_MS
@@ -21,15 +22,8 @@ def prove_torque_off(
 ) -> SafeProof:
     """Torque off, and the proof; without a bus, or with a lost link, one that says so."""
     started_ns = clock.now_ns()
-    torques: Torques = dict.fromkeys(robot.ids)
-    state = ""
-    if bus is None:
-        state = "port not open, nothing could be read"
-    else:
-        try:
-            torques = torque_off(bus, robot, deadline)
-        except LinkLost as error:
-            state = f"link lost: {error.message}"
+    found, state = reached(bus, lambda line: torque_off(line, robot, deadline))
+    torques: Torques = found or dict.fromkeys(robot.ids)
     safe = all(torque == 0 for torque in torques.values())
     readings = {
         f"torque_enable.{joint.name}": _reading(torques[joint.id]) for joint in robot.joints

@@ -38,6 +38,12 @@ def test_models_of_the_package_by_name(pens: ModelFolder) -> None:
     assert pens.load("blue-2", Pen, Path()) == Pen(colour="blue")
 
 
+def test_a_folder_that_is_a_package_by_itself(pens: ModelFolder) -> None:
+    alone = ModelFolder("stationery.pens", "", "pen")
+    assert alone.names() == pens.names()
+    assert alone.load("red", Pen) == Pen(colour="red")
+
+
 @pytest.mark.parametrize("name", ["green", "../pens/red", "red.toml", ""])
 def test_names_that_there_are_not(pens: ModelFolder, name: str) -> None:
     with pytest.raises(BadInput, match=f"no pen is called {name!r}") as caught:

@@ -357,7 +357,7 @@ def test_health_names_silent_servos(arm: FeetechArm, chain: ServoChain) -> None:
 def test_health_tells_of_a_slow_adapter(
     arm: FeetechArm, monkeypatch: pytest.MonkeyPatch, timer_ms: int, ok: bool
 ) -> None:
-    monkeypatch.setattr("drivers.servo.chain.latency_timer_ms", lambda port: timer_ms)
+    monkeypatch.setattr("drivers.transport.latency.latency_timer_ms", lambda *_: timer_ms)
     found = {finding.name: finding for finding in arm.health(soon())}
     assert found["usb latency"].ok is ok
     assert bool(found["usb latency"].remedy) is not ok
