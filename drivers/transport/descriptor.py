@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.transport.lost import LINK_ERRORS, REMEDY, lost
-from hil.clock import Deadline
+from hil.clock import NS_PER_S, Deadline
 from hil.errors import DeadlineMissed, HarnessError, LinkLost
 
 CHUNK = 4096
@@ -59,20 +59,20 @@ class DescriptorPort:
         return self._facts.untimed
 
     def write(self, data: bytes, deadline: Deadline) -> None:
-        rest = memoryview(data)
-        while rest:
-            written = self._write_some(rest)
-            rest = rest[written:]
-            if rest and not written and not self._wait(deadline, for_input=False):
+        taken = self._write_some(data)
+        while taken < len(data):
+            if not self._wait(deadline, for_input=False):
                 raise DeadlineMissed(
-                    f"{self._facts.place} took {len(data) - len(rest)} of {len(data)} bytes in time"
+                    f"{self._facts.place} took {taken} of {len(data)} bytes in time"
                 )
+            taken += self._write_some(memoryview(data)[taken:])
 
     def read(self, deadline: Deadline) -> bytes:
-        while True:
-            data = self._read_some()
-            if data or not self._wait(deadline, for_input=True):
+        """Waits first: a device has seldom answered already, and to ask in vain costs more."""
+        while self._wait(deadline, for_input=True):
+            if data := self._read_some():
                 return data
+        return self._read_some()
 
     def discard(self) -> int:
         dropped = 0
@@ -101,7 +101,7 @@ class DescriptorPort:
             raise LinkLost(f"{self._facts.place} hung up", self._facts.remedy)
         return data
 
-    def _write_some(self, data: memoryview) -> int:
+    def _write_some(self, data: bytes | memoryview) -> int:
         try:
             return os.write(self._open_fd(), data)
         except BlockingIOError:
@@ -115,14 +115,13 @@ class DescriptorPort:
         select and not poll: Python rounds the time-out of poll up to whole milliseconds,
         which is a good part of the time a tick has for its reads.
         """
-        remaining_s = deadline.remaining_s()
-        if remaining_s <= 0:
+        remaining_ns = deadline.at_ns - deadline.clock.now_ns()
+        if remaining_ns <= 0:
             return False
-        watched = [self._open_fd()]
+        watched = (self._open_fd(),)
+        reads, writes = (watched, ()) if for_input else ((), watched)
         try:
-            ready = select.select(
-                watched if for_input else [], [] if for_input else watched, [], remaining_s
-            )
+            ready = select.select(reads, writes, (), remaining_ns / NS_PER_S)
         except LINK_ERRORS as error:
             raise self._gone(error) from error
         return bool(ready[0] or ready[1])
