@@ -29,6 +29,7 @@ from hil.contracts import (
     Power,
     SafeProof,
     Scene,
+    Sensor,
     Switches,
     TwinProcesses,
 )
@@ -121,6 +122,11 @@ class Bench:
         """The scene's fixture in a role. Errors: CapabilityMissing."""
         device = self.devices.get(role)
         return device if isinstance(device, Scene) else self._lacks(role, "scene")
+
+    def sensor(self, role: str) -> Sensor:
+        """The sensor in a role. Errors: CapabilityMissing."""
+        device = self.devices.get(role)
+        return device if isinstance(device, Sensor) else self._lacks(role, "sensor")
 
     @property
     def emergency_stops(self) -> list[EmergencyStop]:

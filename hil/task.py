@@ -12,7 +12,7 @@ answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from hil.contracts import FloatArray, JointSample
+from hil.contracts import FloatArray, JointSample, SensorSample
 from hil.record.format import Episode
 
 Draw = Mapping[str, object]
@@ -68,7 +68,8 @@ class View:
 
     `joints` holds last known values where the scenario's rule allows it; `target` is the
     last target that was applied, shape (n,), rad; `goal` is what the tracker said before the
-    first tick.
+    first tick, `tracked` what it said last, `tracked_age_s` ago. `sensors` are the newest
+    samples of the scenario's sensor roles.
     """
 
     tick: int
@@ -76,6 +77,13 @@ class View:
     joints: JointSample
     target: FloatArray
     goal: Mapping[str, FloatArray]
+    tracked: Mapping[str, FloatArray] = field(default_factory=dict)
+    tracked_age_s: float = 0.0
+    sensors: Mapping[str, SensorSample] = field(default_factory=dict)
+
+
+Expert = Callable[[View], FloatArray]
+"""A scripted expert in one episode: joint targets in rad, (n,), of each view in turn."""
 
 
 class Task(Protocol):
@@ -99,6 +107,14 @@ class Task(Protocol):
 class EmbodiedTask(Task, Protocol):
     """A job done with joints in a scene."""
 
+    tracks: bool
+    """Whether the tracker is asked in every tick, and not only before the first."""
+
+    def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
+        """The joints that the job commands, in the order of its targets; a rig with others
+        cannot do it."""
+        ...
+
     def start_pose(self, draw: Draw) -> FloatArray:
         """Joint positions from which the episode starts, rad, in the arm's joint order."""
         ...
@@ -111,8 +127,9 @@ class EmbodiedTask(Task, Protocol):
         """Joint targets in rad, shape (n,), from the model's outputs."""
         ...
 
-    def expert(self, view: View) -> FloatArray:
-        """Joint targets of the scripted expert: the ceiling, and the teacher of policies."""
+    def expert(self, draw: Draw) -> Expert:
+        """A scripted expert for one episode: the ceiling, and the teacher of policies. Of the
+        draw it may know what was arranged on purpose, never where things are."""
         ...
 
     def finished(self, witness: Mapping[str, float]) -> bool:

@@ -12,6 +12,8 @@ from rigs.link import Fault
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
 Stage = Literal["wake", "sense", "infer", "act"]
+Need = Literal["joints", "inference", "scene", "force-torque", "tactile", "microphone", "imu"]
+"""Capability that a role of the rig must have."""
 
 
 class _Table(BaseModel):
@@ -261,9 +263,9 @@ class Scenario(_Table):
     not_said: list[str] = Field(
         default_factory=list, description="what a result of this scenario does not show"
     )
-    needs: dict[str, Literal["joints", "inference", "scene"]]
+    needs: dict[str, Need]
     task: dict[str, Any]
-    policy: Policy
+    policy: Policy | None = None
     loop: Loop
     rules: Rules
     claims: list[Claim] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Simulated arm: the plant's joints behind a servo model, on a virtual clock in lockstep.
+"""Simulated joints: the plant's motors behind a bus, on a virtual clock in lockstep.
 
 The plant has no time of its own: it does the steps that are due whenever a device lets its
 declared time pass, so physics goes on while the arm is read, while a network thinks and while
@@ -29,7 +29,6 @@ from hil.contracts import (
 )
 from hil.errors import BadInput, DeadlineMissed
 from sim.plant import Plant
-from sim.robots import so101
 from sim.robots.profile import MotionProfile
 
 COUNT_RAD = 2 * math.pi / 4096
@@ -39,36 +38,48 @@ _Micros = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class ArmParameters(BaseModel):
-    """`parameters` of a `sim-arm`. Servo figures default to an STS3215 at 12 V with its
-    acceleration register at 254 (of 100 counts/s² each)."""
+    """`parameters` of a `sim-arm`: declared times on the bus, and what its motors do.
+
+    `speed_rad_s` is that of each motor unless given. A hobby servo follows a profile of that
+    speed and `acceleration_rad_s2`, by default an STS3215's with its acceleration register at
+    254 (of 100 counts/s² each); other drives follow their set-points as they are.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     read_us: _Micros = 1500
     command_us: _Micros = 300
-    speed_rad_s: float = Field(default=so101.NO_LOAD_SPEED, gt=0, le=10)
+    speed_rad_s: float | None = Field(default=None, gt=0, le=10)
     acceleration_rad_s2: float = Field(default=25_400 * COUNT_RAD, gt=0)
 
 
 class SimArm:
-    """Joints of the plant behind a servo model: motion profile, encoder, declared bus time."""
+    """All motors of the plant as one device: encoders, declared bus time, and the motion
+    profile of hobby servos."""
 
     def __init__(
         self, role: str, plant: Plant, clock: VirtualClock, parameters: ArmParameters
     ) -> None:
-        lower, upper = so101.limits()
+        motors = [motor for robot in plant.robots for motor in robot.motors]
+        lower, upper = (np.array([getattr(m, end) for m in motors]) for end in ("lower", "upper"))
+        speed = parameters.speed_rad_s
+        speeds = np.array([motor.speed if speed is None else speed for motor in motors])
         self._role = role
         self._plant = plant
         self._clock = clock
         self._parameters = parameters
-        self._limits = JointLimits(lower, upper, np.full(len(lower), parameters.speed_rad_s))
+        self._limits = JointLimits(lower, upper, speeds)
+        self._speeds = speeds.tolist()
+        self._profiled = any(motor.stiffness is not None for motor in motors)
         self._goal = plant.joints()[0]
         self._profiles = [MotionProfile(float(angle)) for angle in self._goal]
         self._enabled = np.zeros(len(lower), dtype=np.bool_)
-        self._torque = np.full(len(lower), so101.STALL_TORQUE)
+        self._torque = plant.most_torque
         self._arrangement = plant.arrangement
         self._seen_ns = NEVER
         self._lost = 0
-        self._chain = so101.tip_chain()
+        first = plant.robots[0]
+        tool = next(iter(first.tools.values()))
+        self._chain, self._places = tool.chain, first.places(tool.motors)
 
     @property
     def role(self) -> str:
@@ -87,19 +98,23 @@ class SimArm:
         return self._limits
 
     def tool_point(self, position: FloatArray) -> FloatArray:
-        """Where the tip is, (3,), m, base frame, at joint positions (n,), rad; the jaw, last of
-        the joints, does not move it. Offered for the envelope's workspace."""
-        return self._chain.tool_point(position[: so101.ARM_JOINTS])
+        """Where the first robot's tool is, (3,), m, in its base frame, at joint positions (n,),
+        rad. Offered for the envelope's workspace."""
+        return self._chain.tool_point(position[self._places])
 
     def open(self, deadline: Deadline) -> None:
         """Take over the plant's joints; they stay without torque."""
-        self._plant.attach(self._control)
+        self._plant.attach(self._control if self._profiled else None)
 
     def identity(self, deadline: Deadline) -> Identity:
         servos = ArmParameters.model_fields.keys()
         return Identity(
-            "SO-101-like arm, simulated",
-            detail={name: getattr(self._parameters, name) for name in servos},
+            f"{', '.join(robot.name for robot in self._plant.robots)}, simulated",
+            detail={
+                name: value
+                for name in servos
+                if (value := getattr(self._parameters, name)) is not None
+            },
         )
 
     def health(self, deadline: Deadline) -> Sequence[Finding]:
@@ -130,8 +145,8 @@ class SimArm:
     def enable(self, deadline: Deadline) -> None:
         """Energise the joints where they are. Errors: DeadlineMissed."""
         self._spend(self._parameters.command_us * NS_PER_US, deadline, "enable")
-        self._hold()
         self._enabled[:] = True
+        self._hold()
 
     def read(self, deadline: Deadline) -> JointSample:
         """The joints as they were half-way through the declared bus time.
@@ -154,7 +169,7 @@ class SimArm:
             stamp_ns,
             quantised(position, COUNT_RAD),
             quantised(velocity, COUNT_RAD),
-            np.clip(torque / so101.STALL_TORQUE, -1.0, 1.0),
+            np.clip(torque / self._torque, -1.0, 1.0),
             np.full(len(position), stamp_ns - self._seen_ns, dtype=np.int64),
         )
 
@@ -173,6 +188,8 @@ class SimArm:
         self._notice_arrangement()
         inside = np.clip(position, self._limits.lower, self._limits.upper)
         self._goal = quantised(inside, COUNT_RAD)
+        if not self._profiled:
+            self._plant.drive(self._goal, self._torque, self._enabled)
         return self._goal.copy()
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
@@ -201,11 +218,12 @@ class SimArm:
     def _control(self) -> None:
         """One millisecond of the servos' own loop, before each step of the plant."""
         self._notice_arrangement()
-        speed, acceleration = self._parameters.speed_rad_s, self._parameters.acceleration_rad_s2
-        dt = self._plant.step_s
+        acceleration, dt = self._parameters.acceleration_rad_s2, self._plant.step_s
         set_point = [
             profile.step(goal, speed, acceleration, dt)
-            for profile, goal in zip(self._profiles, self._goal.tolist(), strict=True)
+            for profile, goal, speed in zip(
+                self._profiles, self._goal.tolist(), self._speeds, strict=True
+            )
         ]
         self._plant.drive(np.array(set_point), self._torque, self._enabled)
 
@@ -219,6 +237,8 @@ class SimArm:
         self._goal = quantised(self._plant.joints()[0], COUNT_RAD)
         for profile, angle in zip(self._profiles, self._goal.tolist(), strict=True):
             profile.restart(angle)
+        if not self._profiled:
+            self._plant.drive(self._goal, self._torque, self._enabled)
 
     def _spend(self, duration_ns: int, deadline: Deadline, what: str) -> None:
         if deadline.remaining_ns() < duration_ns:

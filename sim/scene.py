@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hil.clock import Deadline, VirtualClock
 from hil.contracts import Capability, Finding, FloatArray, Identity, SafeProof
-from sim.plant import HOME, Plant
+from sim.plant import Plant
 
 
 class SceneParameters(BaseModel):
@@ -67,7 +67,11 @@ class SimScene:
         Errors: BadInput, RigError as `sim.plant.Plant.arrange`.
         """
         start = scene.get("start")
-        position = HOME if start is None else np.array(cast(list[float], start), dtype=np.float64)
+        position = (
+            self._plant.home
+            if start is None
+            else np.array(cast(list[float], start), dtype=np.float64)
+        )
         self._plant.arrange(scene, position)
         self._plant.start_at(self._clock.now_ns())
 

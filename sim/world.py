@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +23,12 @@ from numpy.typing import NDArray
 
 from hil.errors import BadInput, HarnessError
 from sim.robots.so101 import GRAVITY
-from sim.robots.urdf import Body, to_urdf
+from sim.robots.urdf import Body, Vector, to_urdf
+
+Quaternion = tuple[float, float, float, float]
+"""x, y, z, w."""
+
+UPRIGHT: Quaternion = (0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,22 @@ class Placed:
 
     uid: int
     joints: dict[str, int]
+    links: dict[str, int] = field(default_factory=dict)
+    """Every link's index by name; the base is -1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """How a body touches. Of two bodies in contact PyBullet multiplies the values.
+
+    `friction` is Coulomb's coefficient against a body of 1; `rolling` and `spinning` are
+    lengths in m (torque over normal force).
+    """
+
+    friction: float = 0.5
+    rolling: float = 0.0
+    spinning: float = 0.0
+    restitution: float = 0.0
 
 
 class World:
@@ -80,35 +101,64 @@ class World:
             physicsClientId=client,
         )
 
-    def place(self, body: Body, at: tuple[float, float, float], yaw: float = 0.0) -> Placed:
+    def place(self, body: Body, at: Vector, yaw: float = 0.0) -> Placed:
         """Load `body` with its base fixed at `at` (m) and turned by `yaw` (rad) about z."""
+        turn = self.bullet.getQuaternionFromEuler((0.0, 0.0, yaw))
+        return self.put(body, at, turn, fixed=True)
+
+    def put(
+        self,
+        body: Body,
+        at: Vector,
+        turn: Quaternion = UPRIGHT,
+        *,
+        fixed: bool,
+        self_collision: bool = False,
+    ) -> Placed:
+        """Load `body` with the frame of its base link at `at` (m), turned by `turn`; `fixed` to
+        the world or free."""
         bullet, client = self.bullet, self.client
         text = to_urdf(body)
         path = Path(self._folder.name, hashlib.sha256(text.encode()).hexdigest() + ".urdf")
         if not path.exists():
             path.write_text(text, encoding="utf-8")
+        flags = bullet.URDF_USE_INERTIA_FROM_FILE
+        if self_collision:
+            flags |= bullet.URDF_USE_SELF_COLLISION
+            flags |= bullet.URDF_USE_SELF_COLLISION_EXCLUDE_PARENT
         uid = bullet.loadURDF(
-            str(path),
-            at,
-            bullet.getQuaternionFromEuler((0.0, 0.0, yaw)),
-            useFixedBase=True,
-            flags=bullet.URDF_USE_INERTIA_FROM_FILE,
-            physicsClientId=client,
+            str(path), at, turn, useFixedBase=fixed, flags=flags, physicsClientId=client
         )
         joints: dict[str, int] = {}
+        links = {body.links[0].name: -1}
         for index in range(bullet.getNumJoints(uid, physicsClientId=client)):
             facts = bullet.getJointInfo(uid, index, physicsClientId=client)
+            links[facts[12].decode()] = index
             if facts[2] != bullet.JOINT_FIXED:
                 joints[facts[1].decode()] = index
-        for link in range(-1, bullet.getNumJoints(uid, physicsClientId=client)):
+        for link in range(-1, len(links) - 1):
             bullet.changeDynamics(
                 uid, link, linearDamping=0.0, angularDamping=0.0, physicsClientId=client
             )
-        return Placed(uid, joints)
+        return Placed(uid, joints, links)
 
-    def step(self) -> None:
-        """Advance by one step."""
-        self.bullet.stepSimulation(physicsClientId=self.client)
+    def surface(self, placed: Placed, link: int, surface: Surface) -> None:
+        """Give one link (-1: the base) its surface."""
+        self.bullet.changeDynamics(
+            placed.uid,
+            link,
+            lateralFriction=surface.friction,
+            rollingFriction=surface.rolling,
+            spinningFriction=surface.spinning,
+            restitution=surface.restitution,
+            physicsClientId=self.client,
+        )
+
+    def step(self, steps: int = 1) -> None:
+        """Advance by so many steps."""
+        advance, client = self.bullet.stepSimulation, self.client
+        for _ in range(steps):
+            advance(physicsClientId=client)
 
     def contact_forces(self, body: Placed, other: Placed) -> dict[int, float]:
         """Contact force in N on each link of `other` touched by `body`, by link index.

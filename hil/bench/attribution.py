@@ -40,7 +40,7 @@ from hil.rig import Bench
 from hil.run.clocks import EXCHANGES
 from hil.run.episode import run_episode
 from hil.safety import StopRequest
-from hil.task import Draw, EmbodiedTask, Score, View
+from hil.task import Draw, EmbodiedTask, Expert, Score, View
 from scenarios.schema import Scenario
 
 RIG, SCENARIO = "twin-so101", "care-light-switch-press"
@@ -101,6 +101,10 @@ class Still:
     def __init__(self, task: EmbodiedTask) -> None:
         self._task = task
         self.Parameters: type[BaseModel] = task.Parameters
+        self.tracks = task.tracks
+
+    def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
+        return self._task.joint_names(parameters)
 
     def draw(self, parameters: BaseModel, rng: np.random.Generator) -> Draw:
         return self._task.draw(parameters, rng)
@@ -118,8 +122,8 @@ class Still:
         self._task.act(outputs, view)  # for the time it takes
         return view.target
 
-    def expert(self, view: View) -> FloatArray:
-        return view.target
+    def expert(self, draw: Draw) -> Expert:
+        return lambda view: view.target
 
     def finished(self, witness: Mapping[str, float]) -> bool:
         return False

@@ -30,7 +30,7 @@ from hil.record.format import Episode
 from hil.rig import Bench
 from hil.run.episode import run_episode
 from hil.safety import StopRequest
-from hil.task import Draw, Score, View
+from hil.task import Draw, Expert, Score, View
 from rigs.schema import Rig
 from scenarios.schema import Scenario
 
@@ -68,6 +68,9 @@ class _Instant:
         """There is no port."""
 
 
+_NAMES = tuple(f"joint-{number}" for number in range(JOINTS))
+
+
 class InstantArm(_Instant):
     """Joints that are where they were last told to be."""
 
@@ -75,7 +78,7 @@ class InstantArm(_Instant):
 
     def __init__(self, role: str, clock: Clock) -> None:
         super().__init__(role, clock)
-        self.names = tuple(f"joint-{number}" for number in range(JOINTS))
+        self.names = _NAMES
         reach = np.full(JOINTS, 3.0)
         self.limits = JointLimits(-reach, reach, np.full(JOINTS, 5.0))
         self._position, self._still = np.zeros(JOINTS), np.zeros(JOINTS)
@@ -120,6 +123,10 @@ class MotionTask:
 
     Parameters: type[BaseModel] = _NoParameters
     kind = "embodied"
+    tracks = False
+
+    def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
+        return _NAMES
 
     def draw(self, parameters: BaseModel, rng: np.random.Generator) -> Draw:
         return {}
@@ -135,16 +142,20 @@ class MotionTask:
     def act(
         self, outputs: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]], view: View
     ) -> FloatArray:
-        return self.expert(view)
+        return _stride(view)
 
-    def expert(self, view: View) -> FloatArray:
-        return view.target + (_STRIDE_RAD if view.tick % 2 else -_STRIDE_RAD)
+    def expert(self, draw: Draw) -> Expert:
+        return _stride
 
     def finished(self, witness: Mapping[str, float]) -> bool:
         return witness["done"] > 0
 
     def score(self, episode: Episode, parameters: BaseModel) -> Score:
         return Score(())
+
+
+def _stride(view: View) -> FloatArray:
+    return view.target + (_STRIDE_RAD if view.tick % 2 else -_STRIDE_RAD)
 
 
 def instant_bench(clock: Clock) -> Bench:

@@ -48,6 +48,7 @@ from hil.contracts.instruments import (
 from hil.contracts.joints import JointLimits, Joints, JointSample
 from hil.contracts.link import LineFacts, LinkControl, OpenLink
 from hil.contracts.scene import Scene, Testimony
+from hil.contracts.sensor import Sensor, SensorFacts, SensorSample
 from hil.contracts.stop import EmergencyStop, TellsCause
 from hil.contracts.timing import ClockExchange, ClockSource, WireTimes, WireUse
 
@@ -95,6 +96,9 @@ __all__ = [
     "Scalar",
     "Scene",
     "SelfWatching",
+    "Sensor",
+    "SensorFacts",
+    "SensorSample",
     "Switches",
     "TellsCause",
     "Testimony",

@@ -33,6 +33,11 @@ class Capability(StrEnum):
     METER = "meter"
     SWITCHES = "switches"
     FORCE = "force"
+    FORCE_TORQUE = "force-torque"
+    TACTILE = "tactile"
+    MICROPHONE = "microphone"
+    IMU = "imu"
+    TRACKER = "tracker"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,13 @@ class PlannedEpisode:
 
 @dataclass(frozen=True)
 class PlannedScenario:
-    """A scenario with its task's validated parameters and the model that will do it."""
+    """A scenario with its task's validated parameters and the model that will do it, None where
+    it names none."""
 
     scenario: Scenario
     task: Task
     parameters: Any
-    model: ModelImage
+    model: ModelImage | None
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,16 @@ def freeze(
         refuse_faults(rig, scenario)
         task: Task = load(TASKS, scenario.archetype)
         parameters = validate(scenario.task, task.Parameters, str(path), "task")
-        name = scenario.policy.model
-        card, image = load_card(find_model(overrides.pop(name, name)))
-        if card.archetype != scenario.archetype:
+        image = None
+        if scenario.policy is not None:
+            name = scenario.policy.model
+            cards[name] = _card(scenario, overrides.pop(name, name))
+            image = cards[name][1]
+        elif policy == "model":
             raise BadInput(
-                f"model {card.name!r} is for archetype {card.archetype!r},"
-                f" scenario {scenario.id!r} needs {scenario.archetype!r}"
+                f"scenario {scenario.id!r} names no model that could do it",
+                "run it with --policy expert, null or random, or add [policy] model to its file",
             )
-        cards[name] = (card, image)
         planned[scenario.id] = PlannedScenario(scenario, task, parameters, image)
         rows.append(_scenario_row(scenario, entry, path, parameters, rig))
     if overrides:
@@ -152,6 +155,16 @@ def freeze(
     return Plan(data, rig, rig_path, policy, planned, episodes, found)
 
 
+def _card(scenario: Scenario, name: str) -> tuple[ModelCard, ModelImage]:
+    card, image = load_card(find_model(name))
+    if card.archetype != scenario.archetype:
+        raise BadInput(
+            f"model {card.name!r} is for archetype {card.archetype!r},"
+            f" scenario {scenario.id!r} needs {scenario.archetype!r}"
+        )
+    return card, image
+
+
 def single(scenario_id: str, episodes: int) -> Profile:
     """A profile of one scenario, for `hil run`: its result certifies nothing."""
     return Profile(
@@ -187,7 +200,7 @@ def _scenario_row(
         **row,
         "sha256": sha256_file(path),
         "task": parameters.model_dump(mode="json"),
-        "policy_model": scenario.policy.model,
+        "policy_model": None if scenario.policy is None else scenario.policy.model,
         "claims": [claim.model_dump(mode="json") for claim in _claims(scenario, entry)],
         "episodes": entry.episodes,
         "untimed": untimed_links(rig, scenario),

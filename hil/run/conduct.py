@@ -6,15 +6,16 @@ a worker process, to which the same rows and attempts are sent.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Protocol
 
 from hil.clock import NS_PER_US
-from hil.contracts import Joints, SafeProof, SelfWatching
-from hil.errors import HilError, RigError
-from hil.plan.freeze import Plan, PlannedEpisode
+from hil.contracts import Joints, ModelImage, SafeProof, SelfWatching
+from hil.errors import HarnessError, HilError, RigError
+from hil.plan.freeze import Plan, PlannedEpisode, PlannedScenario
 from hil.record.format import EpisodeEnd
 from hil.rig import Bench
 from hil.run.attendance import Asked, Attendance
@@ -75,18 +76,19 @@ def conduct(
     stop: Attendance,
     *,
     opened: bool,
-    today: Callable[[], date] = utc_today,
+    today: Callable[[], date] | None = utc_today,
 ) -> Ending:
     """Run every planned episode once. What goes wrong is an `Ending`; the bench is left as it
     then is, for `prove_safe`.
 
     `opened` says that the devices are open already. `today` is the UTC date by which
     calibrations are in force or not; without them a certified run ends before anything is opened.
+    It is None where they have been looked at.
     """
     try:
-        lapsed = _lapsed(plan, bench, keeper, today())
-        if lapsed:
-            return Ending("void", lapsed, None, bench.clock.now_ns())
+        void = lapsed(plan, keeper, today(), virtual=bench.clock.virtual) if today else ""
+        if void:
+            return Ending("void", void, None, bench.clock.now_ns())
         if opened:
             bench.begin_wire()
         else:
@@ -99,6 +101,27 @@ def conduct(
     except HilError as error:
         reason = f"{type(error).__name__}: {error.message}"
         return Ending("error", reason, error, bench.clock.now_ns())
+    return ending
+
+
+def conduct_and_prove(
+    plan: Plan,
+    bench: Bench,
+    keeper: Keeper,
+    stop: Attendance,
+    *,
+    today: Callable[[], date] | None = utc_today,
+) -> Ending:
+    """As `conduct` on devices that are still closed, then the proofs of the safe state. An error
+    that nobody foresaw is an `Ending` too. Errors: HilError from the keeper."""
+    try:
+        ending = conduct(plan, bench, keeper, stop, opened=False, today=today)
+    except Exception as defect:  # noqa: BLE001  a defect must not keep the rig from being safe
+        traceback.print_exc()
+        reason = f"{type(defect).__name__}: {defect}"
+        error = HarnessError(reason, "this is a defect of the testbed: report it with the above")
+        ending = Ending("error", reason, error, bench.clock.now_ns())
+    prove_safe(bench, keeper, ending.reason, ending.cause_ns)
     return ending
 
 
@@ -160,9 +183,9 @@ def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> End
         if stop():
             break
         planned = plan.scenarios[episode.scenario]
-        if planned.model.sha256 != loaded:
+        if planned.model is not None and planned.model.sha256 != loaded:
             keeper.phase(f"sending {planned.model.name} to the terminal")
-            _load_model(bench, plan, episode, keeper)
+            _load_model(bench, plan, planned, planned.model, keeper)
             loaded = planned.model.sha256
             keeper.phase(planned.scenario.title)
         keeper.begin(episode)
@@ -195,10 +218,10 @@ def _unfit(
     )
 
 
-def _lapsed(plan: Plan, bench: Bench, keeper: Keeper, today: date) -> str:
+def lapsed(plan: Plan, keeper: Keeper, today: date, *, virtual: bool) -> str:
     """Why the rig's calibrations let nothing be certified today; empty where they do, or nothing
-    is certified, when what is not in force is said and no more."""
-    row = calibration_row(plan, today, virtual=bench.clock.virtual)
+    is certified, when what is not in force is said and no more. They go on the ledger."""
+    row = calibration_row(plan, today, virtual=virtual)
     if row is None:
         return ""
     keeper.row(row)
@@ -230,13 +253,14 @@ def _self_watch(device: Joints) -> dict[str, Any]:
     return {"row": "self-watch", "role": device.role, "own_watchdog": has}
 
 
-def _load_model(bench: Bench, plan: Plan, episode: PlannedEpisode, keeper: Keeper) -> None:
+def _load_model(
+    bench: Bench, plan: Plan, planned: PlannedScenario, image: ModelImage, keeper: Keeper
+) -> None:
     """Put the scenario's network on the terminal; load time is on the record, in no claim."""
     if plan.policy != "model":
         return
-    image = plan.scenarios[episode.scenario].model
     started_ns = bench.clock.now_ns()
-    terminal = bench.inference(role_of(plan.scenarios[episode.scenario], "inference"))
+    terminal = bench.inference(role_of(planned, "inference"))
     terminal.load(image, bench.deadline(_LOAD_WITHIN_S))
     took_us = (bench.clock.now_ns() - started_ns) // NS_PER_US
     keeper.row({"row": "model", "name": image.name, "sha256": image.sha256, "took_us": took_us})

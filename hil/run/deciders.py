@@ -13,7 +13,7 @@ from hil.rig import Bench
 from hil.run.embodied import Policy, expert_policy, model_policy, null_policy
 from hil.run.overlap import Overlap, OverlappedAnswers, OverlappedPolicy, overlap_with
 from hil.run.stimulus import Answerer, FixedAnswer, ModelAnswers
-from hil.task import EmbodiedTask, StimulusTask
+from hil.task import Draw, EmbodiedTask, StimulusTask
 
 
 def role_of(planned: PlannedScenario, capability: str) -> str:
@@ -44,12 +44,16 @@ def awaited_points(planned: PlannedScenario) -> int:
 
 
 def policy_of(
-    bench: Bench, planned: PlannedScenario, name: PolicyName, overlap: Overlap | None
+    bench: Bench,
+    planned: PlannedScenario,
+    draw: Draw,
+    name: PolicyName,
+    overlap: Overlap | None,
 ) -> Policy:
     """Who moves the joints. Errors: CapabilityMissing where the bench lacks the terminal."""
     task = cast(EmbodiedTask, planned.task)
     if name == "expert":
-        return expert_policy(task)
+        return expert_policy(task.expert(draw))
     if name == "null":
         return null_policy()
     if overlap is not None:

@@ -24,7 +24,8 @@ from hil.loop.envelope import Envelope, Sent, all_finite
 from hil.loop.rules import JointRules, next_step
 from hil.loop.ticklog import ChannelLog, TickNote
 from hil.record.format import ActionReason, Channel, TickFlag
-from hil.task import EmbodiedTask, View
+from hil.run.senses import Senses
+from hil.task import EmbodiedTask, Expert, View
 
 _SAME_RAD = 1e-9
 _SHORTEST_S = 1e-6
@@ -64,9 +65,9 @@ def model_policy(task: EmbodiedTask, terminal: Inference) -> Policy:
     return decide
 
 
-def expert_policy(task: EmbodiedTask) -> Policy:
+def expert_policy(expert: Expert) -> Policy:
     """The scripted expert: the ceiling."""
-    return lambda view, _deadline: Decision(task.expert(view), None, seen_ns(view))
+    return lambda view, _deadline: Decision(expert(view), None, seen_ns(view))
 
 
 def null_policy() -> Policy:
@@ -95,6 +96,7 @@ class EmbodiedJob:
         period_ns: int,
         paced_by_device: bool,
         goal: Mapping[str, FloatArray],
+        senses: Senses,
         start: JointSample,
         sent: Sent,
         capacity: int,
@@ -102,6 +104,7 @@ class EmbodiedJob:
     ) -> None:
         self._task, self._policy, self._arm, self._scene = task, policy, arm, scene
         self._clock, self._envelope, self._rules, self._goal = clock, envelope, rules, goal
+        self._senses = senses
         self._period_s, self._paced_by_device = period_ns / NS_PER_S, paced_by_device
         self._sent_ns = clock.now_ns()
         self._known = start
@@ -132,13 +135,24 @@ class EmbodiedJob:
         if note.lost:
             note.flags |= TickFlag.LOST_INPUT
         self._known = _merge(sample, self._known) if note.lost else sample
+        self._senses.take(row, note, deadline)
         self._view = None
         if not self._young().all():
             return
         if note.lost:
             note.flags |= TickFlag.STALE_INPUT
         elapsed_s = (self._clock.now_ns() - self._begin_ns) / NS_PER_S
-        self._view = View(row, elapsed_s, self._known, self._sent.target, self._goal)
+        senses = self._senses
+        self._view = View(
+            row,
+            elapsed_s,
+            self._known,
+            self._sent.target,
+            self._goal,
+            senses.tracked,
+            senses.tracked_age_s,
+            senses.samples,
+        )
 
     def infer(self, row: int, note: TickNote, deadline: Deadline) -> None:
         self._decision = None
@@ -195,7 +209,8 @@ class EmbodiedJob:
     def channels(self, ticks: int) -> dict[str, Channel]:
         """What was recorded, by channel name."""
         logs = {**self._logs, "witness": self._witness}
-        return {name: log.channel(ticks) for name, log in logs.items()}
+        recorded = {name: log.channel(ticks) for name, log in logs.items()}
+        return {**recorded, **self._senses.channels(ticks)}
 
     def _young(self) -> NDArray[np.bool_]:
         """Which joints' last known values the rule lets a policy use, shape (n,)."""

@@ -28,6 +28,7 @@ from hil.run.motion import move_to
 from hil.run.overlap import Overlap
 from hil.run.pictures import encode_png
 from hil.run.selfwatch import self_watched
+from hil.run.senses import Senses, sensors_of
 from hil.run.stimulus import StimulusJob
 from hil.run.timekeeper import Timekeeper
 from hil.safety import StopRequest
@@ -157,7 +158,7 @@ def _embodied(
     overlapped = loop.inference == "overlapped"
     rules = JointRules.of(planned.scenario.rules, arm.names, arm.limits, overlapped)
     notes.overlap = overlap_of(bench, planned, policy)
-    decide = policy_of(bench, planned, policy, notes.overlap)
+    decide = policy_of(bench, planned, draw, policy, notes.overlap)
     start, sent = move_to(
         arm, task.start_pose(draw), envelope, bench.clock, bench.deadline(_MOVE_WITHIN_S), stop
     )
@@ -175,6 +176,8 @@ def _embodied(
     points = round((loop.duration_s or 0) * loop.rate_hz)
     capacity = loop.most_ticks(points)
     notes.log = tick_log(stop, capacity)
+    sensors = sensors_of(bench, planned.scenario.needs)
+    senses = Senses(bench.clock, goal, scene if task.tracks else None, sensors, capacity)
     notes.job = job = EmbodiedJob(
         task=task,
         policy=decide,
@@ -186,6 +189,7 @@ def _embodied(
         period_ns=loop.period_ns,
         paced_by_device=on_clock(Pacing(loop.pacing), bench.clock.virtual) is Pacing.DEVICE,
         goal=goal,
+        senses=senses,
         start=start,
         sent=sent,
         capacity=capacity,

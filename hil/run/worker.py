@@ -11,7 +11,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -23,8 +22,9 @@ from hil.plan.freeze import PlannedEpisode
 from hil.rig import Bench, assemble
 from hil.run.attendance import Asked, Attendance, Watched
 from hil.run.board import TickBoard
-from hil.run.conduct import Ending, conduct, keep_wire, prove_safe
+from hil.run.conduct import Ending, conduct_and_prove, keep_wire
 from hil.run.episode import Attempt
+from hil.run.fitting import require
 from hil.run.messages import Begun, Built, Done, Go, Job, Phase, Refused, Row, Stop, Tried, Wire
 from hil.watchdog.heart import Heart
 from hil.watchdog.line import Line
@@ -102,7 +102,7 @@ def _work(line: Line, heart: Heart, board: TickBoard, inbox: Inbox) -> None:
     try:
         bench = assemble(plan.rig, plan.rig_path, job.addresses, stop)
         for planned in plan.scenarios.values():
-            bench.require(planned.scenario.needs, planned.scenario.id)
+            require(bench, planned)
     except HilError as error:
         line.send(Refused(error))
         return
@@ -126,25 +126,13 @@ def _run(job: Job, bench: Bench, keeper: SendingKeeper, stop: Attendance) -> End
     try:
         with bench:
             stop.allow(stop.watched.idle_ns)
-            ending = _conduct(job, bench, keeper, stop)
+            ending = conduct_and_prove(job.plan, bench, keeper, stop)
         keep_wire(bench, keeper)  # what was still said while the devices were closed
     except UnsafeExit as error:
         ending = Ending("error", error.message, error)
     except HilError as error:
         ending = ending or Ending("error", f"{type(error).__name__}: {error.message}", error)
     stop.allow(0)
-    return ending
-
-
-def _conduct(job: Job, bench: Bench, keeper: SendingKeeper, stop: Attendance) -> Ending:
-    try:
-        ending = conduct(job.plan, bench, keeper, stop, opened=False)
-    except Exception as defect:  # noqa: BLE001  a defect must not keep the rig from being safe
-        traceback.print_exc()
-        reason = f"{type(defect).__name__}: {defect}"
-        error = HarnessError(reason, "this is a defect of the testbed: report it with the above")
-        ending = Ending("error", reason, error, time.monotonic_ns())
-    prove_safe(bench, keeper, ending.reason, ending.cause_ns)
     return ending
 
 

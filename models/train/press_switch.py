@@ -60,6 +60,8 @@ FRESH_SEEDS = 1_000_000
 
 Table = NDArray[np.float32]
 
+EXPERT = TASK.expert({})
+
 
 class Learner(nn.Module):
     """Perceptron from observation (n, 16) to change (n, 5) in rad, bounded by a tanh.
@@ -95,7 +97,7 @@ def label(observation: Table) -> Table:
     nothing = np.zeros(JOINTS)
     sample = JointSample(0, position, nothing, nothing, np.zeros(JOINTS, dtype=np.int64))
     view = View(0, 0.0, sample, position + lag, {"switch": goal})
-    change = TASK.expert(view) - view.target
+    change = EXPERT(view) - view.target
     return change[: so101.ARM_JOINTS].astype(np.float32)
 
 
@@ -165,7 +167,7 @@ def mixed(learner: Policy, share: float, rng: np.random.Generator) -> Policy:
         if view.tick % STRETCH_TICKS == 0:
             stretch.learner = rng.random() < share
             stretch.noise = rng.normal(0.0, NOISE_RAD, JOINTS) * (rng.random() < 0.5)
-        driver = learner if stretch.learner else TASK.expert
+        driver = learner if stretch.learner else EXPERT
         return driver(view) + stretch.noise
 
     return policy
@@ -177,7 +179,7 @@ def collect(policy: Policy | None, share: float, seeds: range) -> list[Rollout]:
     found = []
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])
-        driver = mixed(policy or TASK.expert, share, rng)
+        driver = mixed(policy or EXPERT, share, rng)
         draw = TASK.draw(asked, np.random.default_rng(seed))
         found.append(roll_out(TASK, asked, draw, driver, Conditions.drawn(rng), rng, 3.0))
     return found
@@ -244,7 +246,7 @@ def scores(content: bytes, episodes: int, report: TextIO) -> dict[str, float]:
         "floor_episodes": float(len(few)),
         "floor_successes": float(successes(null_policy, few, drawn=False)),
         "ceiling_episodes": float(len(few)),
-        "ceiling_successes": float(successes(TASK.expert, few, drawn=False)),
+        "ceiling_successes": float(successes(EXPERT, few, drawn=False)),
     }
     report.writelines(f"{name} {value:g}\n" for name, value in found.items())
     return found

@@ -20,7 +20,7 @@ from hil.record.format import TICK, Channel, Episode
 from hil.task import Draw, EmbodiedTask, Score, View
 from sim.arm import SimArm
 from sim.devices import build_arm, build_scene
-from sim.plant import Plant
+from sim.plants import so101
 from sim.robots.so101 import SERVO_STIFFNESS
 from sim.scene import SimScene
 
@@ -80,7 +80,7 @@ def roll_out(
 ) -> Rollout:
     """One episode of `policy`, scored by the task from a record like that of a run."""
     clock = VirtualClock()
-    plant = Plant(_STEP_HZ, conditions.stiffness)
+    plant = so101(_STEP_HZ, conditions.stiffness)
     try:
         arm, scene = _devices(BenchContext(clock, plant), conditions)
         return _episode(

@@ -12,7 +12,7 @@ import numpy as np
 
 from hil.contracts import FloatArray
 from hil.errors import HarnessError
-from hil.kinematics import Chain
+from hil.kinematics import Chain, Placement
 from sim.robots.urdf import Body
 
 
@@ -46,14 +46,31 @@ class Motor:
 
 
 @dataclass(frozen=True, slots=True)
+class Gear:
+    """Two joints that one motor moves and that its gears tie together: joint `second` is
+    always at `ratio` times joint `first`, whatever loads them."""
+
+    first: str
+    second: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A point that is brought somewhere: the chain from the robot's base to it, whose joints
-    are `motors` in order (each moves the one joint of its name, with ratio 1)."""
+    are `motors` in order (each moves the one joint of its name, with ratio 1).
+
+    Attributes:
+        links: the body's links that the chain's joints carry, for gravity and contact.
+        link: the body's link that the tool is fixed to; empty where the chain is all there is.
+        placed: where the tool is in that link's frame.
+    """
 
     chain: Chain
     motors: tuple[str, ...]
     links: tuple[str, ...] = ()
-    """Names of the body's links that the chain's joints carry, for gravity and contact."""
+    link: str = ""
+    placed: Placement = field(default_factory=Placement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,15 @@ class Robot:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(motor.name for motor in self.motors)
+
+    @property
+    def gears(self) -> tuple[Gear, ...]:
+        """What ties the joints of motors that move several; each to the motor's first."""
+        return tuple(
+            Gear(motor.moves[0][0], joint, ratio / motor.moves[0][1])
+            for motor in self.motors
+            for joint, ratio in motor.moves[1:]
+        )
 
     @property
     def lower(self) -> FloatArray:

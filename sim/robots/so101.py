@@ -18,6 +18,8 @@ import numpy as np
 
 from hil.contracts import FloatArray
 from hil.kinematics import Chain, Placement, Revolute, transform
+from sim.robots.chains import tool_on
+from sim.robots.model import Motor, Robot
 from sim.robots.urdf import Body, Box, Colour, Cylinder, Inertial, Joint, Link, Part, Sphere
 
 JOINT_NAMES = (
@@ -47,6 +49,12 @@ GRAVITY = 9.80665
 
 JAW_CLOSED = 0.0
 """rad, with a finger's breadth left; the mechanical stop is at the lower limit."""
+
+GEARBOX_FRICTION = 0.15
+"""N·m; what holds a joint without torque. An estimate."""
+
+HOME: FloatArray = np.array([0.0, -1.3, 1.3, 0.6, 0.0, JAW_CLOSED])
+"""rad; folded over the base, clear of every fixture."""
 
 _H = math.pi / 2
 
@@ -252,6 +260,27 @@ def body() -> Body:
     """The arm as a tree of primitives; joint order is `JOINT_NAMES`."""
     base, *moved = _LINKS
     return Body("so101", (base, *map(_with_rotor, moved)), JOINTS)
+
+
+def robot(stiffness: float | None = None) -> Robot:
+    """The arm with its servos; `stiffness` N·m/rad, `SERVO_STIFFNESS` unless given. Its tool
+    `tip` is the foremost point of the fixed jaw."""
+    whole = body()
+    motors = tuple(
+        Motor(
+            joint.name,
+            ((joint.name, 1.0),),
+            joint.lower,
+            joint.upper,
+            STALL_TORQUE,
+            NO_LOAD_SPEED,
+            friction=GEARBOX_FRICTION,
+            stiffness=SERVO_STIFFNESS if stiffness is None else stiffness,
+        )
+        for joint in JOINTS
+    )
+    tip = tool_on(whole, TIP.parent, Placement(TIP.at, TIP.rpy))
+    return Robot("so101", whole, motors, HOME.copy(), {"tip": tip})
 
 
 def tip_chain() -> Chain:

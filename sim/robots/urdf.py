@@ -57,7 +57,31 @@ class Sphere:
         return (moment, moment, moment)
 
 
-Shape = Box | Cylinder | Sphere
+@dataclass(frozen=True, slots=True)
+class Capsule:
+    """Cylinder along z with half a ball on each end, m; `length` is that of the cylinder, so
+    that the ends' centres are `length` apart."""
+
+    radius: float
+    length: float
+
+    def inertia(self, mass: float) -> tuple[float, ...]:
+        """Principal moments of a homogeneous capsule, kg·m².
+
+        Cylinder and half balls share the mass by volume, L : 4r/3. A half ball has
+        2 m r²/5 about every axis through the middle of its flat side, its centre of mass lies
+        3r/8 from there, and L/2 more lie between that side and the capsule's middle:
+        m (2r²/5 + L²/4 + 3 L r/8) about an axis across.
+        """
+        r, long = self.radius, self.length
+        ends = mass * 4 * r / (3 * long + 4 * r)
+        middle = mass - ends
+        across = middle * (3 * r**2 + long**2) / 12
+        across += ends * (2 * r**2 / 5 + long**2 / 4 + 3 * long * r / 8)
+        return (across, across, middle * r**2 / 2 + 2 * ends * r**2 / 5)
+
+
+Shape = Box | Cylinder | Sphere | Capsule
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +210,8 @@ def _add_shape(element: ET.Element, tag: str, part: Part) -> ET.Element:
             ET.SubElement(geometry, "box", size=_numbers(size))
         case Cylinder(radius, length):
             ET.SubElement(geometry, "cylinder", radius=repr(radius), length=repr(length))
+        case Capsule(radius, length):
+            ET.SubElement(geometry, "capsule", radius=repr(radius), length=repr(length))
         case Sphere(radius):
             ET.SubElement(geometry, "sphere", radius=repr(radius))
     return entry

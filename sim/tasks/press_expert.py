@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from hil.contracts import FloatArray
+from hil.task import View
 from sim.robots import so101
 from sim.robots.kinematics import Pose, holding_torque, tool_pose
 from sim.tasks.press_scene import pushing_direction
@@ -49,6 +50,10 @@ class PressExpert:
     def __init__(self) -> None:
         self._chain = so101.tip_chain()
         self._weights = so101.carried_weights()
+
+    def __call__(self, view: View) -> FloatArray:
+        """Joint targets (6,) in rad."""
+        return view.target + self.change(view.joints.position, view.target, view.goal["switch"])
 
     def change(self, position: FloatArray, target: FloatArray, goal: FloatArray) -> FloatArray:
         """Change of the targets in rad for one tick, (6,).

@@ -9,14 +9,13 @@ untouched.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from hil.config import validate
 from hil.contracts import FloatArray
 from sim.robots.urdf import Body, Box, Colour, Inertial, Joint, Link, Part, Vector
 from sim.world import Placed, World, blown_up
@@ -57,26 +56,19 @@ def spring_force(travel: float, trip_force: float) -> float:
     return PRELOAD_N + rate * travel + stop
 
 
-class Poses(BaseModel):
-    """Where things are, base frame: x, y, z in m and yaw in rad."""
-
-    switch: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-
-
 class SwitchScene(BaseModel):
-    """What the fixture takes from a draw; other keys are for others.
+    """Element kind `wall-switch`.
 
-    `poses.switch` is the middle of the goal's front face, its yaw the direction in which it is
-    pushed; `neighbour_side` is +1 for left, seen from the arm. The tracker's error has the
-    standard deviations `track_noise_m` and `track_noise_rad` and comes from `noise_seed`.
+    `at` is the middle of the goal's front face, `yaw` the direction in which it is pushed;
+    `neighbour_side` is +1 for left, seen from the arm.
     """
 
-    poses: Poses
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["wall-switch"] = "wall-switch"
+    at: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    yaw: FiniteFloat
     neighbour_side: Literal[-1, 1]
     trip_force_n: float = Field(gt=PRELOAD_N, le=50)
-    track_noise_m: float = Field(ge=0, le=0.1)
-    track_noise_rad: float = Field(ge=0, le=1)
-    noise_seed: int = Field(ge=0)
 
 
 @dataclass(slots=True)
@@ -108,28 +100,22 @@ class _Peaks:
 
 
 class WallSwitch:
-    """The fixture in a world, for one episode; `scene` is the draw of the task.
+    """The fixture in a world, for one episode."""
 
-    Errors: BadInput for a scene that is not of the form of `SwitchScene`.
-    """
-
-    def __init__(self, world: World, arm: Placed, scene: Mapping[str, object]) -> None:
-        wanted = _checked(scene)
+    def __init__(self, world: World, arm: Placed, wanted: SwitchScene) -> None:
         self._world, self._arm = world, arm
         self._trip_force = wanted.trip_force_n
-        x, y, z, yaw = wanted.poses.switch
-        self._placed = world.place(_body(wanted.neighbour_side), (x, y, z), yaw)
+        self._placed = world.place(_body(wanted.neighbour_side), wanted.at, wanted.yaw)
         self._latches = {"switch": Latch(), "neighbour": Latch()}
         self._peaks = _Peaks()
-        self._tracked = np.array(wanted.poses.switch) + _noise(wanted)
+        self._pose = np.array([*wanted.at, wanted.yaw])
         self._indices = list(self._placed.joints.values())
         self._travel = dict.fromkeys(self._placed.joints, 0.0)
         self._released()
 
     @property
-    def placed(self) -> Placed:
-        """The fixture's body."""
-        return self._placed
+    def solids(self) -> Sequence[Placed]:
+        return (self._placed,)
 
     def before_step(self) -> None:
         """Let the springs push for the coming step."""
@@ -153,9 +139,9 @@ class WallSwitch:
             self._peaks.force = max(self._peaks.force, sum(forces.values()))
             self._peaks.wall_force = max(self._peaks.wall_force, forces.get(-1, 0.0))
 
-    def track(self) -> dict[str, FloatArray]:
-        """Pose of the goal as the tracker measured it once, (4,): x, y, z in m, yaw in rad."""
-        return {"switch": self._tracked.copy()}
+    def poses(self) -> dict[str, FloatArray]:
+        """The goal, (4,): x, y, z in m, yaw in rad."""
+        return {"switch": self._pose.copy()}
 
     def witness(self) -> dict[str, float]:
         """What happened since the last call; see `sim.tasks.press_turn` for the columns."""
@@ -200,17 +186,6 @@ class WallSwitch:
             bullet.setJointMotorControl2(
                 self._placed.uid, index, bullet.VELOCITY_CONTROL, force=0.0, physicsClientId=client
             )
-
-
-def _checked(scene: Mapping[str, object]) -> SwitchScene:
-    return validate(dict(scene), SwitchScene, "scene of a wall switch")
-
-
-def _noise(scene: SwitchScene) -> FloatArray:
-    rng = np.random.default_rng(scene.noise_seed)
-    length, angle = scene.track_noise_m, scene.track_noise_rad
-    noise: FloatArray = rng.normal(0.0, 1.0, 4) * np.array([length, length, length, angle])
-    return noise
 
 
 def _body(side: int) -> Body:

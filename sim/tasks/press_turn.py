@@ -10,7 +10,6 @@ testifies after the last tick counts as the value at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, cast
 
@@ -18,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from hil.clock import NS_PER_S
 from hil.contracts import FloatArray
 from hil.errors import HarnessError
-from hil.record.format import Channel, Episode
-from hil.task import Condition, Draw, Score, View
+from hil.record.format import Episode
+from hil.task import Condition, Draw, Expert, Score, View
 from sim.robots import so101
 from sim.tasks import press_expert
+from sim.tasks.kit.seen import Seen, at_least, at_most, exactly
 
 ACTION_LIMIT = press_expert.CHANGE_LIMIT
 """rad; the most by which a policy may move a joint's target in one tick."""
@@ -96,6 +95,10 @@ class PressTurn:
 
     Parameters: type[BaseModel] = Parameters
     kind = "embodied"
+    tracks = False
+
+    def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
+        return so101.JOINT_NAMES
 
     @cached_property
     def _expert(self) -> press_expert.PressExpert:
@@ -111,14 +114,26 @@ class PressTurn:
         jitter = rng.uniform(-1.0, 1.0, so101.ARM_JOINTS) * asked.start_jitter_rad
         start = START.copy()
         start[: so101.ARM_JOINTS] += jitter
+        side = int(rng.choice((-1, 1)))
         return {
-            "fixture": "wall-switch",
             "poses": {"switch": [x, y, z, yaw]},
-            "neighbour_side": int(rng.choice((-1, 1))),
+            "elements": [
+                {
+                    "kind": "wall-switch",
+                    "at": [x, y, z],
+                    "yaw": yaw,
+                    "neighbour_side": side,
+                    "trip_force_n": trip,
+                }
+            ],
+            # for whoever sets it up by hand
+            "neighbour_side": side,
             "trip_force_n": trip,
-            "track_noise_m": asked.track_noise_m,
-            "track_noise_rad": asked.track_noise_rad,
-            "noise_seed": int(rng.integers(2**31)),
+            "tracker": {
+                "noise_m": asked.track_noise_m,
+                "noise_rad": asked.track_noise_rad,
+                "seed": int(rng.integers(2**31)),
+            },
             "start": start.tolist(),
         }
 
@@ -139,10 +154,9 @@ class PressTurn:
         change[: so101.ARM_JOINTS] = np.clip(action, -ACTION_LIMIT, ACTION_LIMIT)
         return view.target + change
 
-    def expert(self, view: View) -> FloatArray:
-        return view.target + self._expert.change(
-            view.joints.position, view.target, view.goal["switch"]
-        )
+    def expert(self, draw: Draw) -> Expert:
+        """The same in every episode: it remembers nothing."""
+        return self._expert
 
     def finished(self, witness: Mapping[str, float]) -> bool:
         """The switch has been on for longer than any hold asks, or the episode is lost: it
@@ -156,16 +170,18 @@ class PressTurn:
     def score(self, episode: Episode, parameters: BaseModel) -> Score:
         """Conditions: switched on, by one toggle, held to the end, force, neighbour, time."""
         asked = _checked(parameters)
-        seen = _Seen.of(episode)
-        on, cycle_s, held_s, force = seen.last("switch_on"), seen.cycle_s, seen.held_s, seen.force
+        seen = Seen.of(episode)
+        on, held_s, force = seen.last("switch_on"), _held_s(seen), seen.peak("force_peak_n")
+        column = seen.column("switch_on")
+        cycle_s = seen.first_s(None if column is None else column == 1.0)
         # a cycle that never came is a failure wherever the switch was observed
         in_time = None if on is None else cycle_s is not None and cycle_s <= asked.cycle_limit_s
         conditions = (
-            _exactly("switched on", on, 1.0, ""),
-            _exactly("toggles", seen.toggles, 1.0, ""),
-            _at_least("held on until the end", held_s, asked.hold_s, "s"),
-            _at_most("peak force", force, asked.force_limit_n, "N"),
-            _at_most(
+            exactly("switched on", on, 1.0),
+            exactly("toggles", _toggles(seen), 1.0),
+            at_least("held on until the end", held_s, asked.hold_s, "s"),
+            at_most("peak force", force, asked.force_limit_n, "N"),
+            at_most(
                 "neighbour travel", seen.peak("neighbour_travel_m"), NEIGHBOUR_TRAVEL_LIMIT, "m"
             ),
             Condition("cycle time", cycle_s, "s", f"<= {asked.cycle_limit_s:g} s", in_time),
@@ -180,87 +196,21 @@ class PressTurn:
         return Score(conditions, {name: v for name, v in found.items() if v is not None})
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The witness channel of one episode, as far as the rig has one, and the testimony after
-    its last tick."""
-
-    witness: Channel | None
-    elapsed_s: FloatArray
-    testimony: Mapping[str, float]
-
-    @classmethod
-    def of(cls, episode: Episode) -> _Seen:
-        said = [event["values"] for event in episode.events if event["event"] == "testimony"]
-        testimony = cast(Mapping[str, float], said[-1] if said else {})
-        witness = episode.channels.get("witness")
-        if witness is None or not len(episode.ticks):
-            return cls(None, np.empty(0), testimony)
-        start_ns = episode.ticks["scheduled_ns"][0]
-        return cls(witness, (witness.stamp_ns - start_ns) / NS_PER_S, testimony)
-
-    def column(self, label: str) -> FloatArray | None:
-        return None if self.witness is None else self.witness.column(label)
-
-    def last(self, label: str) -> float | None:
-        """Value of the last row, or what was testified of the end; None where neither is
-        there: what was true before is no proof."""
-        column = self.column(label)
-        if column is None or not len(column) or np.isnan(column[-1]):
-            return self.testimony.get(label)
-        return float(column[-1])
-
-    def peak(self, label: str) -> float | None:
-        column = self.column(label)
-        if column is None or np.isnan(column).all():
-            return None
-        return float(np.nanmax(column))
-
-    @property
-    def force(self) -> float | None:
-        return self.peak("force_peak_n")
-
-    @property
-    def toggles(self) -> float | None:
-        """As counted by the fixture, or else the changes from row to row."""
-        counted = self.last("switch_toggles")
-        on = self.column("switch_on")
-        if counted is not None or on is None:
-            return counted
-        states = on[~np.isnan(on)]
-        return float(np.abs(np.diff(states, prepend=0.0)).sum()) if len(states) else None
-
-    @property
-    def cycle_s(self) -> float | None:
-        """From the first grid point to the first row that shows the switch on."""
-        on = self.column("switch_on")
-        rows = np.flatnonzero(on == 1.0) if on is not None else np.empty(0, dtype=np.int64)
-        return float(self.elapsed_s[rows[0]]) if len(rows) else None
-
-    @property
-    def held_s(self) -> float | None:
-        """For how long the switch was on without a break at the end of the episode."""
-        counted = self.last("switch_on_s")
-        on = self.column("switch_on")
-        if counted is not None or on is None or self.last("switch_on") is None:
-            return counted
-        off = np.flatnonzero(on != 1.0)
-        first = int(off[-1]) + 1 if len(off) else 0
-        return float(self.elapsed_s[-1] - self.elapsed_s[first]) if first < len(on) else 0.0
+def _toggles(seen: Seen) -> float | None:
+    """As counted by the fixture, or else the changes from row to row."""
+    counted, on = seen.last("switch_toggles"), seen.column("switch_on")
+    if counted is not None or on is None:
+        return counted
+    states = on[~np.isnan(on)]
+    return float(np.abs(np.diff(states, prepend=0.0)).sum()) if len(states) else None
 
 
-def _exactly(name: str, value: float | None, wanted: float, unit: str) -> Condition:
-    return Condition(name, value, unit, f"= {wanted:g}", None if value is None else value == wanted)
-
-
-def _at_least(name: str, value: float | None, limit: float, unit: str) -> Condition:
-    ok = None if value is None else value >= limit
-    return Condition(name, value, unit, f">= {limit:g} {unit}", ok)
-
-
-def _at_most(name: str, value: float | None, limit: float, unit: str) -> Condition:
-    ok = None if value is None else value <= limit
-    return Condition(name, value, unit, f"<= {limit:g} {unit}", ok)
+def _held_s(seen: Seen) -> float | None:
+    """For how long the switch was on without a break at the end of the episode."""
+    counted, on = seen.last("switch_on_s"), seen.column("switch_on")
+    if counted is not None or on is None or seen.last("switch_on") is None:
+        return counted
+    return seen.held_s(on == 1.0)
 
 
 def _checked(parameters: BaseModel) -> Parameters:

@@ -249,13 +249,14 @@ def test_an_answer_of_zeros_does_not_move_and_a_large_one_is_bounded() -> None:
 
 def test_the_expert_is_bounded_and_remembers_nothing() -> None:
     rng = np.random.default_rng(2)
+    expert = TASK.expert({})
     lower, upper = so101.limits()
     for _ in range(50):
         position = rng.uniform(lower, upper)
         view = _view(position, position + rng.normal(0, 0.02, 6))
-        first = TASK.expert(view)
+        first = expert(view)
         assert np.abs(first - view.target).max() <= ACTION_LIMIT * (1 + 1e-9)
-        np.testing.assert_array_equal(TASK.expert(view), first)
+        np.testing.assert_array_equal(expert(view), first)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -263,7 +264,7 @@ def test_the_expert_succeeds_and_doing_nothing_fails(seed: int) -> None:
     parameters = Parameters()
     draw = TASK.draw(parameters, np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
-    expert = roll_out(TASK, parameters, draw, TASK.expert, Conditions(), rng)
+    expert = roll_out(TASK, parameters, draw, TASK.expert(draw), Conditions(), rng)
     assert expert.score.success is True, expert.score.conditions
     nothing = roll_out(TASK, parameters, draw, lambda view: view.target, Conditions(), rng, 1.0)
     assert nothing.score.success is False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -180,6 +180,10 @@ class ReachTask:
 
     Parameters = ReachParameters
     kind = "embodied"
+    tracks = False
+
+    def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
+        return FakeArm.names
 
     def draw(self, parameters: ReachParameters, rng: np.random.Generator) -> dict[str, object]:
         return {"goal": parameters.goal_rad + float(rng.uniform(0, 0.1))}
@@ -193,8 +197,8 @@ class ReachTask:
     def act(self, outputs: Mapping[str, np.ndarray], view: View) -> np.ndarray:
         return view.target + outputs["action"][0].astype(float)
 
-    def expert(self, view: View) -> np.ndarray:
-        return view.target + np.array([0.05, 0.0])
+    def expert(self, draw: Mapping[str, object]) -> Callable[[View], np.ndarray]:
+        return lambda view: view.target + np.array([0.05, 0.0])
 
     def finished(self, witness: Mapping[str, float]) -> bool:
         return witness.get("passed") == 1.0

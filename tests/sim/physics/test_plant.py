@@ -3,13 +3,15 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from typing import Any
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from hil.errors import BadInput, HarnessError, RigError
-from sim.plant import GEARBOX_FRICTION, HOME, Plant, build
+from sim.plant import Plant
+from sim.plants import so101 as build
 from sim.robots import so101
 from sim.robots.kinematics import holding_torque, tool_pose
 
@@ -18,19 +20,23 @@ NONE = np.zeros(6, dtype=np.bool_)
 STRONG = np.full(6, so101.STALL_TORQUE)
 
 POSE = [0.32, 0.02, 0.16, 0.1]
-SCENE = {
-    "fixture": "wall-switch",
-    "poses": {"switch": POSE},
-    "neighbour_side": 1,
-    "trip_force_n": 3.5,
-    "track_noise_m": 0.001,
-    "track_noise_rad": 0.01,
-    "noise_seed": 3,
+SCENE: dict[str, Any] = {
+    "elements": [
+        {
+            "kind": "wall-switch",
+            "at": POSE[:3],
+            "yaw": POSE[3],
+            "neighbour_side": 1,
+            "trip_force_n": 3.5,
+        }
+    ],
+    "tracker": {"noise_m": 0.001, "noise_rad": 0.01, "seed": 3},
 }
 
 TRAJECTORY = """
 import hashlib, numpy as np
-from sim.plant import build, HOME
+from sim.plants import so101 as build
+from sim.robots.so101 import HOME
 from sim.robots.so101 import STALL_TORQUE
 from tests_scene import SCENE
 plant, digest = build(1000), hashlib.sha256()
@@ -80,14 +86,14 @@ def test_two_processes_give_the_same_bits(tmp_path: object) -> None:
 
 
 def test_a_driven_arm_holds_its_place_and_sags_as_its_stiffness_says(plant: Plant) -> None:
-    plant.arrange({}, HOME)
-    plant.drive(HOME, STRONG, ALL)
+    plant.arrange({}, so101.HOME)
+    plant.drive(so101.HOME, STRONG, ALL)
     _run(plant, 1.0)
     position, velocity, torque = plant.joints()
     links = tool_pose(so101.tip_chain(), position[: so101.ARM_JOINTS]).links
     weight = holding_torque(links, so101.carried_weights())
     np.testing.assert_allclose(torque[: so101.ARM_JOINTS], weight, atol=2e-3)
-    np.testing.assert_allclose((HOME - position) * so101.SERVO_STIFFNESS, torque, atol=5e-3)
+    np.testing.assert_allclose((so101.HOME - position) * so101.SERVO_STIFFNESS, torque, atol=5e-3)
     assert np.abs(velocity).max() < 1e-3
 
 
@@ -98,7 +104,7 @@ def test_an_arm_without_torque_comes_down(plant: Plant) -> None:
     _run(plant, 1.0)
     position, _, torque = plant.joints()
     assert so101.tip_chain().tool_point(position[:5])[2] < height - 0.05
-    assert np.abs(torque).max() <= GEARBOX_FRICTION * 1.001
+    assert np.abs(torque).max() <= so101.GEARBOX_FRICTION * 1.001
     assert not plant.driven().any()
 
 
@@ -110,8 +116,8 @@ def test_the_torque_limit_is_kept(plant: Plant) -> None:
 
 
 def test_no_joint_turns_faster_than_its_motor(plant: Plant) -> None:
-    plant.arrange({}, HOME)
-    target = HOME + np.array([1.5, 0, 0, 0, 0, 0])
+    plant.arrange({}, so101.HOME)
+    target = so101.HOME + np.array([1.5, 0, 0, 0, 0, 0])
     plant.drive(target, STRONG, ALL)
     fastest = 0.0
     for _ in range(600):
@@ -122,7 +128,7 @@ def test_no_joint_turns_faster_than_its_motor(plant: Plant) -> None:
 
 
 def test_arranging_without_a_position_keeps_the_joints(plant: Plant) -> None:
-    plant.drive(HOME + 0.2, STRONG, ALL)
+    plant.drive(so101.HOME + 0.2, STRONG, ALL)
     _run(plant, 0.4)
     before = plant.joints()[0]
     plant.arrange(SCENE, None)
@@ -136,8 +142,8 @@ def test_arranging_without_a_position_keeps_the_joints(plant: Plant) -> None:
 def test_plants_do_not_share_a_world(plant: Plant) -> None:
     other = build(500)
     try:
-        other.arrange(SCENE, HOME)
-        plant.drive(HOME + 0.3, STRONG, ALL)
+        other.arrange(SCENE, so101.HOME)
+        plant.drive(so101.HOME + 0.3, STRONG, ALL)
         still = other.joints()[0]
         _run(plant, 0.2)
         np.testing.assert_array_equal(other.joints()[0], still)
@@ -148,13 +154,13 @@ def test_plants_do_not_share_a_world(plant: Plant) -> None:
 
 
 def test_tracker_noise_is_drawn_once_and_from_the_scene(plant: Plant) -> None:
-    plant.arrange(SCENE, HOME)
+    plant.arrange(SCENE, so101.HOME)
     first = plant.track()["switch"]
     np.testing.assert_array_equal(plant.track()["switch"], first)
     assert 0 < np.abs(first - POSE).max() < 0.05
-    plant.arrange({**SCENE, "noise_seed": 4}, HOME)
+    plant.arrange({**SCENE, "tracker": {**SCENE["tracker"], "seed": 4}}, so101.HOME)
     assert (plant.track()["switch"] != first).all()
-    plant.arrange({**SCENE, "track_noise_m": 0.0, "track_noise_rad": 0.0}, HOME)
+    plant.arrange({**SCENE, "tracker": {}}, so101.HOME)
     np.testing.assert_array_equal(plant.track()["switch"], POSE)
 
 
@@ -164,25 +170,25 @@ def test_physics_that_blows_up_is_the_harness_fault(plant: Plant) -> None:
         _run(plant, 0.01)
 
 
-def test_an_unknown_fixture_is_refused(plant: Plant) -> None:
-    with pytest.raises(BadInput, match=r"valve.*\n.*wall-switch"):
-        plant.arrange({"fixture": "valve"}, None)
+def test_an_unknown_element_is_refused(plant: Plant) -> None:
+    with pytest.raises(BadInput, match=r"trampoline.*\n.*wall-switch"):
+        plant.arrange({"elements": [{"kind": "trampoline"}]}, None)
 
 
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"poses": {}}, "poses.switch"),
+        ({"at": [0.3]}, "at"),
         ({"trip_force_n": 0.5}, "trip_force_n"),
         ({"neighbour_side": 0}, "neighbour_side"),
-        ({"poses": {"switch": [0.3, float("nan"), 0.1, 0.0]}}, "poses.switch.1"),
+        ({"at": [0.3, float("nan"), 0.1]}, "at.1"),
     ],
 )
 def test_a_scene_that_cannot_be_is_named(
     plant: Plant, changed: dict[str, object], named: str
 ) -> None:
     with pytest.raises(BadInput, match=named):
-        plant.arrange({**SCENE, **changed}, None)
+        plant.arrange({"elements": [{**SCENE["elements"][0], **changed}]}, None)
 
 
 def test_a_step_too_long_is_refused() -> None:
@@ -192,17 +198,17 @@ def test_a_step_too_long_is_refused() -> None:
 
 def test_an_arm_in_the_way_is_named(plant: Plant) -> None:
     reaching = np.array([0.0, 0.1, 0.6, -0.7, 0.0, 0.0])
-    with pytest.raises(RigError, match="in the fixture"):
+    with pytest.raises(RigError, match="in the scene"):
         plant.arrange(SCENE, reaching)
 
 
 def test_the_picture_shows_the_arm_move(plant: Plant) -> None:
-    plant.arrange(SCENE, HOME)
+    plant.arrange(SCENE, so101.HOME)
     first = plant.picture()
     assert first.shape == (240, 320, 3)
     assert first.dtype == np.uint8
     assert len(np.unique(first.reshape(-1, 3), axis=0)) > 20
-    plant.arrange(SCENE, HOME + np.array([0.4, 0, 0, 0, 0, 0]))
+    plant.arrange(SCENE, so101.HOME + np.array([0.4, 0, 0, 0, 0, 0]))
     assert (plant.picture() != first).mean() > 0.005
 
 

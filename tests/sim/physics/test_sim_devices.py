@@ -12,7 +12,9 @@ from hil.contracts import NEVER, BenchContext, DeviceSpec, Joints, Scene
 from hil.errors import BadInput, DeadlineMissed, RigError
 from sim.arm import COUNT_RAD, SimArm
 from sim.devices import build_arm, build_scene
-from sim.plant import HOME, Plant
+from sim.plant import Plant
+from sim.plants import so101
+from sim.robots.so101 import HOME
 from sim.scene import SimScene
 from sim.tasks.press_turn import TASK, Parameters
 
@@ -26,7 +28,7 @@ def _spec(driver: str, **parameters: object) -> DeviceSpec:
 class Bench:
     def __init__(self, **parameters: object) -> None:
         self.clock = VirtualClock()
-        self.plant = Plant(1000)
+        self.plant: Plant = so101(1000)
         context = BenchContext(self.clock, self.plant)
         self.arm: SimArm = build_arm(_spec("sim-arm", **parameters), context)
         self.scene: SimScene = build_scene(_spec("sim-scene"), context)
@@ -205,7 +207,7 @@ def test_equal_histories_give_equal_samples() -> None:
     ],
 )
 def test_parameters_that_cannot_be_are_named(parameters: dict[str, object], named: str) -> None:
-    plant = Plant(1000)
+    plant = so101(1000)
     try:
         with pytest.raises(BadInput, match=named):
             build_arm(_spec("sim-arm", **parameters), BenchContext(VirtualClock(), plant))
@@ -218,7 +220,7 @@ def test_parameters_that_cannot_be_are_named(parameters: dict[str, object], name
 def test_the_bench_must_be_a_simulated_one() -> None:
     with pytest.raises(BadInput, match="plant"):
         build_arm(_spec("sim-arm"), BenchContext(VirtualClock()))
-    plant = Plant(1000)
+    plant = so101(1000)
     try:
         with pytest.raises(RigError, match="virtual clock"):
             build_scene(_spec("sim-scene"), BenchContext(WallClock(), plant))

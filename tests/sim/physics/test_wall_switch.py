@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sim.plant import HOME
 from sim.robots import so101
 from sim.tasks import press_scene
-from sim.tasks.press_scene import Latch, WallSwitch, pushing_direction, spring_force
+from sim.tasks.press_scene import Latch, SwitchScene, WallSwitch, pushing_direction, spring_force
 from sim.world import World
 
 DT = 0.001
@@ -27,17 +26,12 @@ def world() -> Iterator[World]:
 
 def _switch(world: World, trip_force: float = 3.5) -> WallSwitch:
     arm = world.place(so101.body(), (0.0, 0.0, 0.0))
-    for index, angle in zip(arm.joints.values(), HOME, strict=True):
+    for index, angle in zip(arm.joints.values(), so101.HOME, strict=True):
         world.bullet.resetJointState(arm.uid, index, angle, physicsClientId=world.client)
-    scene = {
-        "poses": {"switch": [0.33, -0.02, 0.15, YAW]},
-        "neighbour_side": -1,
-        "trip_force_n": trip_force,
-        "track_noise_m": 0.0,
-        "track_noise_rad": 0.0,
-        "noise_seed": 1,
-    }
-    return WallSwitch(world, arm, scene)
+    wanted = SwitchScene(
+        at=(0.33, -0.02, 0.15), yaw=YAW, neighbour_side=-1, trip_force_n=trip_force
+    )
+    return WallSwitch(world, arm, wanted)
 
 
 def _push(world: World, switch: WallSwitch, name: str, force: float, seconds: float) -> None:
@@ -45,11 +39,11 @@ def _push(world: World, switch: WallSwitch, name: str, force: float, seconds: fl
     for step in range(round(seconds / DT)):
         switch.before_step()
         world.bullet.applyExternalForce(
-            switch.placed.uid,
-            switch.placed.joints[name],
+            switch.solids[0].uid,
+            switch.solids[0].joints[name],
             (min(1.0, step / 50) * force * pushing_direction(YAW)).tolist(),
             world.bullet.getLinkState(
-                switch.placed.uid, switch.placed.joints[name], physicsClientId=world.client
+                switch.solids[0].uid, switch.solids[0].joints[name], physicsClientId=world.client
             )[0],
             world.bullet.WORLD_FRAME,
             physicsClientId=world.client,

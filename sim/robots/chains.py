@@ -1,0 +1,79 @@
+"""Chains to the tools of a robot, read off its body, so that they are told only once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hil.contracts import FloatArray
+from hil.errors import HarnessError
+from hil.kinematics import Chain, Placement, Revolute, Vector, transform
+from sim.robots.model import Tool
+from sim.robots.urdf import Body, Joint
+
+
+def tool_on(body: Body, link: str, placed: Placement | None = None) -> Tool:
+    """The tool fixed to `link` of `body`, `placed` in its frame.
+
+    Its motors have the names of the joints that move it, from the base on; fixed joints are
+    folded into the origin of the next. Errors: HarnessError for a link that the body lacks, or
+    that a sliding joint moves.
+    """
+    placed = placed or Placement()
+    way = _way_to(body, link)
+    joints: list[Revolute] = []
+    here = np.eye(4)
+    for joint in way:
+        here = here @ transform(joint.at, joint.rpy)
+        if joint.kind == "revolute":
+            joints.append(Revolute(_xyz(here), rpy_of(here), joint.axis))
+            here = np.eye(4)
+    tool = here @ transform(placed.xyz, placed.rpy)
+    moved = [joint for joint in way if joint.kind == "revolute"]
+    return Tool(
+        Chain(joints, Placement(_xyz(tool), rpy_of(tool))),
+        tuple(joint.name for joint in moved),
+        tuple(joint.child for joint in moved),
+        link,
+        placed,
+    )
+
+
+def rpy_of(matrix: FloatArray) -> Vector:
+    """URDF roll, pitch, yaw in rad of a rotation (3, 3) or a transform (4, 4).
+
+    Roll and pitch are read off after the yaw has been turned back, which stays exact where
+    the pitch is a quarter turn and the yaw is undetermined.
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, _, _) = matrix[:3, :3].tolist()
+    yaw = math.atan2(yx, xx)
+    c, s = math.cos(yaw), math.sin(yaw)
+    pitch = math.atan2(-zx, c * xx + s * yx)
+    return (math.atan2(s * xz - c * yz, c * yy - s * xy), pitch, yaw)
+
+
+def _way_to(body: Body, link: str) -> Sequence[Joint]:
+    above = {joint.child: joint for joint in body.joints}
+    if link not in above and link != body.links[0].name:
+        raise HarnessError(
+            f"body {body.name!r} has no link {link!r}",
+            f"it has {', '.join(known.name for known in body.links)}",
+        )
+    way = []
+    while link in above:
+        joint = above[link]
+        if joint.kind not in ("revolute", "fixed"):
+            raise HarnessError(
+                f"{body.name}: {joint.name} slides, and a chain has only joints that turn",
+                "put the tool on a link before it",
+            )
+        way.append(joint)
+        link = joint.parent
+    return way[::-1]
+
+
+def _xyz(frame: FloatArray) -> Vector:
+    x, y, z = frame[:3, 3].tolist()
+    return (x, y, z)

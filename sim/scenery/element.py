@@ -1,0 +1,106 @@
+"""What one element of a scene promises the plant.
+
+A scene is data, as a task's draw has it: `"elements": [{"kind": "body", "name": "cube", ...}]`.
+Each kind is one module of this package; `sim.scenery.kinds` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from hil.contracts import FloatArray
+from hil.errors import BadInput
+from sim.world import Placed, World
+
+
+class Element(Protocol):
+    """One thing, mechanism or stuff in the scene, built when the scene is arranged."""
+
+    @property
+    def solids(self) -> Sequence[Placed]:
+        """Bodies in which no robot may stand when the scene is arranged."""
+        ...
+
+    def poses(self) -> Mapping[str, FloatArray]:
+        """True poses of what a tracker could follow, by name: x, y, z in m, then as the element
+        says (a quaternion x, y, z, w, or a yaw)."""
+        ...
+
+    def witness(self) -> Mapping[str, float]:
+        """What is true now, or happened since the last call, by column. Errors: HarnessError
+        where the physics has blown up."""
+        ...
+
+    def show(self) -> None:
+        """Colour it by its state, for a picture."""
+        ...
+
+
+@runtime_checkable
+class Acting(Protocol):
+    """An element that pushes or moves something: called before every step."""
+
+    def before_step(self) -> None: ...
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """An element that must not miss a step: called after every one."""
+
+    def after_step(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Stage:
+    """The world while a scene is built in it.
+
+    Attributes:
+        robots: the robots' bodies, in the plant's order.
+        things: bodies placed so far by the name that the scene gives them; an element may refer
+            to those before it.
+        seconds: plant time since the scene was arranged.
+    """
+
+    world: World
+    robots: Sequence[Placed]
+    seconds: Callable[[], float]
+    things: dict[str, Placed] = field(default_factory=dict)
+
+    def thing(self, name: str, of: str) -> Placed:
+        """The body called `name`, to which element `of` refers. Errors: BadInput."""
+        if name not in self.things:
+            raise BadInput(
+                f"element {of!r} of the scene refers to {name!r}, which is not there",
+                f"there are, in the order of the scene: {', '.join(self.things) or 'none'}",
+            )
+        return self.things[name]
+
+    def claim(self, name: str, placed: Placed) -> None:
+        """Give a body its name in the scene. Errors: BadInput where it is taken."""
+        if name in self.things:
+            raise BadInput(
+                f"two elements of the scene are called {name!r}", "give each its own name"
+            )
+        self.things[name] = placed
+
+
+class Robots:
+    """Which robot touches a body, and how hard; for elements that bear witness of it."""
+
+    def __init__(self, stage: Stage, placed: Placed) -> None:
+        self._stage, self._placed = stage, placed
+
+    def forces(self) -> Iterator[float]:
+        """The size of the force at each contact point with a robot now, N: normal and friction
+        together."""
+        bullet, client = self._stage.world.bullet, self._stage.world.client
+        for robot in self._stage.robots:
+            for point in bullet.getContactPoints(
+                bodyA=robot.uid, bodyB=self._placed.uid, physicsClientId=client
+            ):
+                if point[9] > 0:
+                    yield float(np.sqrt(point[9] ** 2 + point[10] ** 2 + point[12] ** 2))

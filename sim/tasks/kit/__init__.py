@@ -1,0 +1,1 @@
+"""What archetypes of manipulation share: reading a record, conditions, scripts of experts."""

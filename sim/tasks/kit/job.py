@@ -1,0 +1,117 @@
+"""An archetype of manipulation as data: what is its own is a few functions, the rest is here.
+
+Implements `hil.task.EmbodiedTask`. Networks of all such archetypes see and answer in one form:
+`observation` (1, m), float32, is joint positions, the lead of the targets over them, tracked
+poses in the order of their names (each as position and, where it has one, yaw as sine and
+cosine, or the quaternion with w >= 0), sensors in the order of their roles with what is absent
+as 0 and a flag a value, and the time in s; `action` (1, n) is the change of every target in
+this tick, as a share of `action_limit` in -1 .. 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from hil.contracts import FloatArray
+from hil.errors import HarnessError
+from hil.record.format import Episode
+from hil.task import Condition, Draw, Expert, Score, View
+from sim.robots.model import Robot
+from sim.tasks.kit.script import Script, scripted
+from sim.tasks.kit.seen import Seen
+
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Job(Generic[P]):
+    """One archetype.
+
+    Attributes:
+        name: of the archetype.
+        schema: of the `[task]` table of a scenario; refuses what the archetype cannot do.
+        robot: the robot that does it; its motors are the joints of the job.
+        scene: `elements`, `poses`, `start` and whatever else the draw of an episode holds.
+        conditions: the named parts of success, of what the record shows.
+        script: the scripted expert of one episode, given its draw.
+        finished: whether nothing that happens later can change the score for the better.
+        measures: figures beside success.
+        tracks: whether the tracker is asked in every tick.
+        action_limit: rad, the most by which a network moves a target in a tick.
+    """
+
+    name: str
+    schema: type[P]
+    make_robot: Callable[[], Robot]
+    scene: Callable[[P, np.random.Generator, Robot], dict[str, object]]
+    conditions: Callable[[Seen, Draw, P], tuple[Condition, ...]]
+    script: Callable[[Draw, Robot], Script]
+    finished: Callable[[Mapping[str, float]], bool] = lambda witness: False
+    measures: Callable[[Seen, Draw, P], Mapping[str, float | None]] = lambda *_: {}
+    tracks: bool = True
+    action_limit: float = 0.05
+    kind: str = "embodied"
+
+    @property
+    def Parameters(self) -> type[BaseModel]:
+        """Schema of the `[task]` table."""
+        return self.schema
+
+    @cached_property
+    def robot(self) -> Robot:
+        return self.make_robot()
+
+    def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
+        return self.robot.names
+
+    def draw(self, parameters: BaseModel, rng: np.random.Generator) -> Draw:
+        return self.scene(self._checked(parameters), rng, self.robot)
+
+    def start_pose(self, draw: Draw) -> FloatArray:
+        return np.array(cast(list[float], draw["start"]), dtype=np.float64)
+
+    def observe(self, view: View) -> Mapping[str, NDArray[np.float32]]:
+        position = view.joints.position
+        parts = [position, view.target - position]
+        parts += [_plain(view.tracked[name]) for name in sorted(view.tracked)]
+        for role in sorted(view.sensors):
+            sample = view.sensors[role]
+            parts += [np.where(sample.present, sample.value, 0.0), sample.present.astype(float)]
+        parts.append(np.array([view.elapsed_s]))
+        return {"observation": np.concatenate(parts).astype(np.float32)[None]}
+
+    def act(self, outputs: Mapping[str, NDArray[np.float32]], view: View) -> FloatArray:
+        change = outputs["action"].astype(np.float64).reshape(len(view.target))
+        return np.asarray(view.target + self.action_limit * np.clip(change, -1.0, 1.0))
+
+    def expert(self, draw: Draw) -> Expert:
+        return scripted(self.script(draw, self.robot))
+
+    def score(self, episode: Episode, parameters: BaseModel) -> Score:
+        asked, seen = self._checked(parameters), Seen.of(episode)
+        found = self.measures(seen, episode.draw, asked)
+        return Score(
+            self.conditions(seen, episode.draw, asked),
+            {name: value for name, value in found.items() if value is not None},
+        )
+
+    def _checked(self, parameters: BaseModel) -> P:
+        if not isinstance(parameters, self.schema):
+            raise HarnessError(f"{self.name} was given parameters of {type(parameters).__name__}")
+        return parameters
+
+
+def _plain(pose: FloatArray) -> FloatArray:
+    """A tracked pose for a network: continuous, with no two forms for one pose."""
+    if len(pose) == 4:
+        return np.array([*pose[:3], np.sin(pose[3]), np.cos(pose[3])])
+    if len(pose) == 7 and pose[6] < 0:
+        return np.array([*pose[:3], *-pose[3:]])
+    return pose
