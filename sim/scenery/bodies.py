@@ -31,11 +31,13 @@ PLACE_BOUND = 20.0
 """m from the origin."""
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a scene: no key that is not known, nothing that changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PartSpec(_Table):
+class PartSpec(Table):
     """One primitive: a box by `size`, a cylinder (along z) by `radius` and `length`, a ball by
     `radius`; `solid` parts collide, the others are only seen."""
 
@@ -80,7 +82,7 @@ class PartSpec(_Table):
         return Sphere(self.radius or 0.0)
 
 
-class BodySpec(_Table):
+class BodySpec(Table):
     """A thing: `mass` kg is spread over its solid parts by volume. `turn` is a quaternion
     x, y, z, w. Of two things in contact the frictions are multiplied."""
 
@@ -128,7 +130,7 @@ class Thing:
     def witness(self) -> Mapping[str, float]:
         name = self._spec.name
         seen = {} if self._spec.fixed else self._moving(name)
-        now = sum(self._robots.forces())
+        now = self._robots.force()
         seen[f"{name}.robot_n"] = now
         return seen
 
@@ -162,7 +164,7 @@ class WatchedThing(Thing):
         self._peak = 0.0
 
     def after_step(self) -> None:
-        self._peak = max(self._peak, sum(self._robots.forces()))
+        self._peak = max(self._peak, self._robots.force())
 
     def witness(self) -> Mapping[str, float]:
         seen = dict(super().witness())
@@ -180,11 +182,7 @@ COLUMNS = ("x", "y", "z", "qx", "qy", "qz", "qw", "speed", "spin")
 
 def body_of(spec: BodySpec) -> Body:
     """One link whose frame is the body's own; inertia about the common centre of mass."""
-    return Body(spec.name, [Link(spec.name, inertial_of(spec.parts, spec.mass), parts_of(spec))])
-
-
-def parts_of(spec: BodySpec) -> tuple[Part, ...]:
-    return tuple(part.part for part in spec.parts)
+    return Body(spec.name, [Link(spec.name, inertial_of(spec.parts, spec.mass), tuple(part.part for part in spec.parts))])
 
 
 def inertial_of(parts: Sequence[PartSpec], mass: float) -> Inertial:

@@ -6,11 +6,9 @@ Each kind is one module of this package; `sim.scenery.kinds` lists them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
-
-import numpy as np
 
 from hil.contracts import FloatArray
 from hil.errors import BadInput
@@ -94,13 +92,15 @@ class Robots:
     def __init__(self, stage: Stage, placed: Placed) -> None:
         self._stage, self._placed = stage, placed
 
-    def forces(self) -> Iterator[float]:
-        """The size of the force at each contact point with a robot now, N: normal and friction
-        together."""
-        bullet, client = self._stage.world.bullet, self._stage.world.client
+    def force(self) -> float:
+        """Sum over the contact points with robots now of the size of normal and friction force
+        together, N: an upper bound of the resultant."""
+        return sum(self.by_link().values())
+
+    def by_link(self) -> dict[int, float]:
+        """The same by the body's link index; links that nobody touches are left out."""
+        found: dict[int, float] = {}
         for robot in self._stage.robots:
-            for point in bullet.getContactPoints(
-                bodyA=robot.uid, bodyB=self._placed.uid, physicsClientId=client
-            ):
-                if point[9] > 0:
-                    yield float(np.sqrt(point[9] ** 2 + point[10] ** 2 + point[12] ** 2))
+            for link, size in self._stage.world.contact_forces(robot, self._placed).items():
+                found[link] = found.get(link, 0.0) + size
+        return found

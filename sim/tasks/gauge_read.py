@@ -113,6 +113,10 @@ class GaugeRead:
         """Half scale, whatever is shown."""
         return np.array([0.5])
 
+    def guess(self, rng: np.random.Generator) -> FloatArray:
+        """Anywhere on the scale."""
+        return rng.uniform(0.0, 1.0, 1)
+
     def score(self, episode: Episode, parameters: BaseModel) -> Score:
         """See the module; looks without an answer are absent, not wrong readings."""
         ranges = _checked(parameters)

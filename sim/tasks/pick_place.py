@@ -124,7 +124,7 @@ def _conditions(seen: Seen, draw: Draw, asked: Parameters) -> tuple[Condition, .
 
 JOB = Job(
     name="pick-place",
-    schema=Parameters,
+    Parameters=Parameters,
     make_robot=panda.robot,
     scene=_scene,
     conditions=_conditions,

@@ -36,8 +36,9 @@ class Job(Generic[P]):
 
     Attributes:
         name: of the archetype.
-        schema: of the `[task]` table of a scenario; refuses what the archetype cannot do.
-        robot: the robot that does it; its motors are the joints of the job.
+        Parameters: schema of the `[task]` table of a scenario; refuses what the archetype
+            cannot do.
+        make_robot: the robot that does it; its motors are the joints of the job.
         scene: `elements`, `poses`, `start` and whatever else the draw of an episode holds.
         conditions: the named parts of success, of what the record shows.
         script: the scripted expert of one episode, given its draw.
@@ -48,21 +49,16 @@ class Job(Generic[P]):
     """
 
     name: str
-    schema: type[P]
+    Parameters: type[P]
     make_robot: Callable[[], Robot]
     scene: Callable[[P, np.random.Generator, Robot], dict[str, object]]
     conditions: Callable[[Seen, Draw, P], tuple[Condition, ...]]
     script: Callable[[Draw, Robot], Script]
-    finished: Callable[[Mapping[str, float]], bool] = lambda witness: False
+    finished: Callable[[Mapping[str, float]], bool] = lambda _witness: False
     measures: Callable[[Seen, Draw, P], Mapping[str, float | None]] = lambda *_: {}
     tracks: bool = True
     action_limit: float = 0.05
     kind: str = "embodied"
-
-    @property
-    def Parameters(self) -> type[BaseModel]:
-        """Schema of the `[task]` table."""
-        return self.schema
 
     @cached_property
     def robot(self) -> Robot:
@@ -103,7 +99,7 @@ class Job(Generic[P]):
         )
 
     def _checked(self, parameters: BaseModel) -> P:
-        if not isinstance(parameters, self.schema):
+        if not isinstance(parameters, self.Parameters):
             raise HarnessError(f"{self.name} was given parameters of {type(parameters).__name__}")
         return parameters
 
