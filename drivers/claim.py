@@ -13,6 +13,7 @@ import struct
 from pathlib import Path
 
 from hil.errors import RigError
+from hil.failure import on_failure
 
 _PEER = struct.Struct("3i")
 """struct ucred: pid, uid, gid."""
@@ -35,10 +36,10 @@ class Claim:
         name = "\0hil-testbed/" + hashlib.sha256(place.encode()).hexdigest()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.bind(name)
-            self._socket.listen(1)
+            with on_failure(self._socket.close):
+                self._socket.bind(name)
+                self._socket.listen(1)
         except OSError as error:
-            self._socket.close()
             raise RigError(
                 f"{shown} is in use by {_holder(name)}",
                 "end it, or give each program a device of its own",

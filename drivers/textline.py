@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator
 
 from drivers.transport.base import Transport
 from hil.clock import NS_PER_MS, Clock, Deadline
@@ -20,6 +22,16 @@ LONGEST_LINE = 4096
 
 _DRAIN_READS = 4
 Found = TypeVar("Found")
+
+
+def _ascii(text: str) -> str:
+    if not text.isascii():
+        raise ValueError(f"{text!r} has characters that no such line can carry")
+    return text
+
+
+AsciiText = Annotated[str, AfterValidator(_ascii)]
+"""Text of a table that is to be sent in a line."""
 
 
 @dataclass(slots=True)

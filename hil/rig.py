@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ from hil.contracts import (
     TwinProcesses,
 )
 from hil.errors import BadInput, CapabilityMissing, HarnessError, UnsafeExit
+from hil.failure import on_failure
 from hil.plugins import DRIVERS, PLANTS, SERVICES, TWINS, load
 from hil.safety import make_safe
 from rigs.schema import Device as RigDevice
@@ -218,13 +220,9 @@ def build_bench(rig: Rig, path: Path, stopping: Callable[[], bool] = lambda: Fal
     (the twin does not start).
     """
     twin = start_twin(rig, path) if rig.twin else None
-    try:
+    with nullcontext() if twin is None else on_failure(twin.stop):
         addresses = resolve_ports(rig, twin.ports if twin else {})
         return assemble(rig, path, addresses, stopping, twin)
-    except BaseException:
-        if twin is not None:
-            twin.stop()
-        raise
 
 
 def start_twin(rig: Rig, path: Path) -> TwinProcesses:
@@ -261,16 +259,12 @@ def assemble(
     """
     clock: Clock = VirtualClock() if rig.kind == "sim" else WallClock()
     plant: Plant | None = load(PLANTS, rig.sim.plant)(rig.sim.step_hz) if rig.sim else None
-    context = BenchContext(clock, plant, stopping)
-    specs = {
-        one.role: _spec(one, addresses[one.role], path.resolve().parent) for one in rig.devices
-    }
-    try:
+    with nullcontext() if plant is None else on_failure(plant.close):
+        context = BenchContext(clock, plant, stopping)
+        specs = {
+            one.role: _spec(one, addresses[one.role], path.resolve().parent) for one in rig.devices
+        }
         devices = {role: _build_device(spec, context) for role, spec in specs.items()}
-    except BaseException:
-        if plant is not None:
-            plant.close()
-        raise
     links = {role: spec.control for role, spec in specs.items()}
     return Bench(rig, path, clock, devices, plant, twin, links)
 

@@ -56,6 +56,8 @@ class Motors:
         self._back_emf = np.array([motor.torque / motor.speed for motor in robot.motors])
         self._friction = np.array([motor.friction for motor in robot.motors])
         self._set_surfaces()
+        for gear in robot.gears:
+            world.gear(placed, gear.first, gear.second, gear.ratio)
 
     @property
     def every_step(self) -> bool:

@@ -51,6 +51,8 @@ class Layout:
     table: tuple[float, float] = (0.9, 0.9)
     table_at: tuple[float, float] = (0.2, 0.0)
     table_friction: float = 0.5
+    iterations: int = 150
+    """Of the contact solver, see `sim.world.World`."""
 
 
 class Plant:
@@ -74,7 +76,7 @@ class Plant:
         self.joint_names: tuple[str, ...] = tuple(motor.name for motor in motors)
         self.home: FloatArray = np.concatenate([mount.robot.home for mount in layout.mounts])
         self.most_torque: FloatArray = np.array([motor.torque for motor in motors])
-        self._world = World(step_hz)
+        self._world = World(step_hz, layout.iterations)
         self._elements: Sequence[Element] = ()
         self._tracking = Tracking((), {}, step_hz)
         self._controller: Callable[[], None] | None = None

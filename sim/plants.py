@@ -9,23 +9,35 @@ from __future__ import annotations
 from sim.plant import Layout, Mount, Plant
 from sim.robots import hand4 as four_fingers
 from sim.robots import panda as seven_axes
+from sim.robots import six_axis as six_axes
 from sim.robots import so101 as five_axes
 from sim.robots.model import Robot
 from sim.world import View
 
 _NEAR = View(eye=(-0.02, -0.50, 0.42), target=(0.20, 0.0, 0.12), fov_deg=36.0)
 _ARM = View(eye=(1.35, -0.95, 0.85), target=(0.42, 0.0, 0.18), fov_deg=38.0)
+_BEFORE = View(eye=(-0.25, -1.15, 0.95), target=(0.42, 0.0, 0.28), fov_deg=38.0)
 _HAND = View(eye=(0.24, -0.26, 0.26), target=(0.0, 0.0, 0.04), fov_deg=36.0)
 
 
 def so101(step_hz: int, stiffness: float | None = None) -> Plant:
     """One SO-101-like arm; `stiffness` N·m/rad of its servos, where it differs."""
-    return Plant(Layout("so101", (Mount(five_axes.robot(stiffness)),), _NEAR), step_hz)
+    return Plant(
+        Layout("so101", (Mount(five_axes.robot(stiffness)),), _NEAR, iterations=60), step_hz
+    )
 
 
 def panda(step_hz: int) -> Plant:
     """One Panda-like arm with a parallel gripper, standing on a table."""
     return Plant(_arm_layout("panda", seven_axes.robot()), step_hz)
+
+
+def six_axis(step_hz: int) -> Plant:
+    """One UR5e-like arm with a parallel gripper on a table, seen from beside and behind it, so
+    that what stands before it shows its face."""
+    robot = six_axes.robot()
+    layout = Layout("six-axis", (Mount(robot),), _BEFORE, table=(1.6, 1.6), table_at=(0.4, 0.0))
+    return Plant(layout, step_hz)
 
 
 def hand4(step_hz: int) -> Plant:

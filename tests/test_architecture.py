@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 # rooms from the ground up; a module may import from its own floor and from those below
 FLOORS = [
-    ["hil.errors", "hil.canonical"],
+    ["hil.errors", "hil.failure", "hil.canonical"],
     ["hil.clock", "hil.plugins", "hil.statistics"],
     ["hil.contracts", "hil.record.format"],
     ["hil.task", "hil.config", "hil.kinematics"],

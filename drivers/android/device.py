@@ -47,6 +47,7 @@ from hil.errors import (
     HilError,
     LinkLost,
 )
+from hil.failure import on_failure
 
 T = TypeVar("T")
 _Inputs = Mapping[str, NDArray[np.float32] | bytes]
@@ -109,7 +110,7 @@ class AndroidTerminal:
         """
         self.close()
         self._claim = self._claimed()
-        try:
+        with on_failure(self.close), on_failure(self._stop_agent):
             self._phone.ready(deadline)
             features = self._phone.server.features(self._phone.serial, deadline)
             if _SHELL_WITH_CODES not in features:
@@ -118,11 +119,6 @@ class AndroidTerminal:
                     "Android 7 or later is needed",
                 )
             self._terminal = self._reach(self._agent.start(deadline), deadline)
-        except BaseException:
-            with contextlib.suppress(HilError):  # what went wrong says more
-                self._agent.stop(Deadline.after(self._clock, _CLOSE_NS))
-            self.close()
-            raise
 
     def identity(self, deadline: Deadline) -> Identity:
         """From the phone's properties, and the agent's greeting."""
@@ -264,6 +260,9 @@ class AndroidTerminal:
         safe = readings == {"agent": "stopped", "forwards": 0}
         state = "agent stopped" if safe else "not proved"
         return SafeProof(self.role, safe, state, readings, started_ns, self._clock.now_ns())
+
+    def _stop_agent(self) -> None:
+        self._agent.stop(Deadline.after(self._clock, _CLOSE_NS))
 
     def _told(self, command: str, deadline: Deadline) -> str:
         """What a command of the phone tells; nothing where it fails."""

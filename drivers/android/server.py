@@ -22,6 +22,7 @@ from drivers.transport.tcp import open_tcp
 from drivers.transport.urls import parse_url
 from hil.clock import Clock, Deadline
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, LinkLost, ProtocolError
+from hil.failure import on_failure
 
 USUAL = "socket://127.0.0.1:5037"
 _LOOPBACK = "tcp:0"
@@ -183,12 +184,9 @@ class AdbServer:
     def service(self, serial: str, name: str, deadline: Deadline) -> Conversation:
         """A conversation with a service of the phone itself; the caller closes it."""
         link = self._connected(deadline)
-        try:
+        with on_failure(link.close):
             link.ask(f"host:transport:{serial}", deadline)
             link.ask(name, deadline)
-        except BaseException:
-            link.close()
-            raise
         return link
 
     def _asked(self, service: str, deadline: Deadline) -> str:

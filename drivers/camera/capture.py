@@ -25,6 +25,7 @@ from drivers.camera.stream import Order, Setting
 from hil.clock import Deadline
 from hil.contracts import Frame
 from hil.errors import DeadlineMissed, HarnessError, LinkLost
+from hil.failure import on_failure
 
 _HANG_UP_S = 0.5
 _KILL_S = 2.0
@@ -59,18 +60,17 @@ class Capture:
         self._unread = 0
         self._words = b""
         self._ending: str | None = None
-        self._memory_fd = os.memfd_create("camera")
-        self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
-        # appended, so that the child may cut it short
-        fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
-        self._process = self._start(_environment(order, udp))
-        try:
+        self._memory_fd = self._event_fd = -1
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by `_release`
+        with on_failure(self._release):
+            # appended, so that the child may cut it short
+            fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
+            self._memory_fd = os.memfd_create("camera")
+            self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._process = self._start(_environment(order, udp))
+        with on_failure(self.close):
             self.opened = self._open(order, deadline)
             memory = Memory(self._memory_fd, self.opened.width, self.opened.height)
-        except BaseException:
-            self.close()
-            raise
         self._inbox = Inbox(memory, self._event_fd)
 
     @property
@@ -121,11 +121,7 @@ class Capture:
         ended = self._end()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        self._log.close()
-        for name in ("_memory_fd", "_event_fd"):
-            if getattr(self, name) >= 0:
-                os.close(getattr(self, name))
-                setattr(self, name, -1)
+        self._release()
         return ended
 
     def _start(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -142,10 +138,14 @@ class Capture:
                 start_new_session=True,
             )
         except OSError as error:
-            self._log.close()
-            os.close(self._memory_fd)
-            os.close(self._event_fd)
             raise HarnessError(f"a capture process cannot be started: {error}") from error
+
+    def _release(self) -> None:
+        self._log.close()
+        for name in ("_memory_fd", "_event_fd"):
+            if getattr(self, name) >= 0:
+                os.close(getattr(self, name))
+                setattr(self, name, -1)
 
     def _open(self, order: Order, deadline: Deadline) -> Opened:
         with contextlib.suppress(BrokenPipeError):  # its last words say more

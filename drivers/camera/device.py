@@ -24,6 +24,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import BadInput, DeadlineMissed, HarnessError, HilError, LinkLost, RigError
+from hil.failure import on_failure
 
 _PORT = '{ url = "file:///dev/v4l/by-path/..." }'
 
@@ -87,16 +88,14 @@ class OpenCvCamera:
             check_device(self._source.target)
         udp = self._parameters.rtsp_transport == "udp"
         self._claim = Claim(f"camera {self._source.target}", f"camera {self._source.shown}")
-        try:
-            self._capture = Capture(self._source, self._order(deadline), deadline, udp)
-        except LinkLost as error:
-            users = users_of(self._source.target) if self._source.kind is Kind.V4L2 else ""
-            if users:
-                raise RigError(f"{error.message}: it is in use by {users}", "end it") from error
-            raise
-        finally:
-            if self._capture is None:
-                self.close()
+        with on_failure(self.close):
+            try:
+                self._capture = Capture(self._source, self._order(deadline), deadline, udp)
+            except LinkLost as error:
+                users = users_of(self._source.target) if self._source.kind is Kind.V4L2 else ""
+                if users:
+                    raise RigError(f"{error.message}: it is in use by {users}", "end it") from error
+                raise
 
     def identity(self, deadline: Deadline) -> Identity:
         """What the kernel knows of a V4L2 camera; of a URL, the place it leads to."""

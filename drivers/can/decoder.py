@@ -4,8 +4,9 @@ unfinished line, and give the same result however the stream is split."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from drivers.can.codec import (
     BEL,
@@ -51,106 +52,50 @@ class DecoderCounters:
     broken_bytes: int = 0
 
 
-class ReplyDecoder:
-    """Incremental decoder of what an adapter says; never raises, keeps at most one line."""
+Said = TypeVar("Said", bound=Reply | Request)
 
-    def __init__(self) -> None:
+
+class _Decoder(Generic[Said]):
+    """Splits a stream into lines without their CR, and BEL as a line of its own; keeps at most
+    one unfinished line."""
+
+    def __init__(self, parse: Callable[[bytes], Said]) -> None:
         self.counters = DecoderCounters()
-        self._lines = _Lines(self.counters)
-
-    @property
-    def pending(self) -> int:
-        """Bytes kept of an unfinished line; at most `LINE_MAX`."""
-        return self._lines.pending
-
-    def feed(self, data: bytes) -> list[Reply]:
-        """Answers and frames completed by `data`, in order."""
-        return [self._reply(line) for line in self._lines.feed(data)]
-
-    def _reply(self, line: bytes) -> Reply:
-        if line == BEL:
-            return Nak()
-        text = _printable(line)
-        if text is None:
-            return self._bad(line)
-        if text in ("", "z", "Z"):
-            return Ack(text)
-        if text[0] in KINDS and " " not in text:  # a firmware's name may begin with such a letter
-            found = _frame_line(text)
-            self.counters.frames += found is not None
-            return found or self._bad(line)
-        if text[0] == "V":
-            return Version(text[1:])
-        if text[0] == "N":
-            return SerialNumber(text[1:])
-        if text[0] == "F" and len(text) == 3 and _HEX.fullmatch(text[1:]):
-            return Status(StatusFlag(int(text[1:], 16)))
-        return Other(text)
-
-    def _bad(self, line: bytes) -> Malformed:
-        self.counters.malformed += 1
-        return Malformed(line.decode("ascii", "replace"))
-
-
-class RequestDecoder:
-    """Incremental decoder of what a host says; never raises, keeps at most one line."""
-
-    def __init__(self) -> None:
-        self.counters = DecoderCounters()
-        self._lines = _Lines(self.counters)
-
-    @property
-    def pending(self) -> int:
-        """Bytes kept of an unfinished line; at most `LINE_MAX`."""
-        return self._lines.pending
-
-    def feed(self, data: bytes) -> list[Request]:
-        """Commands and frames completed by `data`, in order; an empty line is `Command("")`."""
-        return [self._request(line) for line in self._lines.feed(data)]
-
-    def _request(self, line: bytes) -> Request:
-        text = _printable(line)
-        if text is not None and text[:1] not in KINDS:
-            return Command(text[:1], text[1:])
-        found = _frame_line(text) if text is not None else None
-        if found is not None and found.stamp_ms is None:
-            self.counters.frames += 1
-            return found
-        self.counters.malformed += 1
-        return Malformed(line.decode("ascii", "replace"))
-
-
-class _Lines:
-    """Splits a stream into lines without their CR, and BEL as a line of its own."""
-
-    def __init__(self, counters: DecoderCounters) -> None:
-        self._counters = counters
+        self._parse = parse
         self._buffer = bytearray()
         self._too_long = False
 
     @property
     def pending(self) -> int:
+        """Bytes kept of an unfinished line; at most `LINE_MAX`."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> list[Said]:
+        """What the lines say that `data` completes, in order."""
+        found = [self._parse(line) for line in self._lines(data)]
+        self.counters.lines += len(found)
+        self.counters.frames += sum(isinstance(said, FrameLine) for said in found)
+        self.counters.malformed += sum(isinstance(said, Malformed) for said in found)
+        return found
+
+    def _lines(self, data: bytes) -> list[bytes]:
         lines: list[bytes] = []
         start = 0
         for end in _ENDS.finditer(data):
             self._keep(data[start : end.start()])
             line = self._take()
             if end.group() == BEL:
-                self._counters.broken_bytes += len(line or b"")
+                self.counters.broken_bytes += len(line or b"")
                 line = BEL
             if line is not None:
                 lines.append(line)
             start = end.end()
         self._keep(data[start:])
-        self._counters.lines += len(lines)
         return lines
 
     def _keep(self, part: bytes) -> None:
         if self._too_long or len(self._buffer) + len(part) > LINE_MAX:
-            self._counters.broken_bytes += len(self._buffer) + len(part)
+            self.counters.broken_bytes += len(self._buffer) + len(part)
             self._buffer.clear()
             self._too_long = True
         else:
@@ -162,6 +107,54 @@ class _Lines:
         self._buffer.clear()
         self._too_long = False
         return line
+
+
+class ReplyDecoder(_Decoder[Reply]):
+    """Incremental decoder of what an adapter says; never raises."""
+
+    def __init__(self) -> None:
+        super().__init__(_reply)
+
+
+class RequestDecoder(_Decoder[Request]):
+    """Incremental decoder of what a host says, where an empty line is `Command("")`; never
+    raises."""
+
+    def __init__(self) -> None:
+        super().__init__(_request)
+
+
+def _reply(line: bytes) -> Reply:
+    if line == BEL:
+        return Nak()
+    text = _printable(line)
+    if text is None:
+        return _malformed(line)
+    if text in ("", "z", "Z"):
+        return Ack(text)
+    if text[0] in KINDS and " " not in text:  # a firmware's name may begin with such a letter
+        return _frame_line(text) or _malformed(line)
+    if text[0] == "V":
+        return Version(text[1:])
+    if text[0] == "N":
+        return SerialNumber(text[1:])
+    if text[0] == "F" and len(text) == 3 and _HEX.fullmatch(text[1:]):
+        return Status(StatusFlag(int(text[1:], 16)))
+    return Other(text)
+
+
+def _request(line: bytes) -> Request:
+    text = _printable(line)
+    if text is None:
+        return _malformed(line)
+    if text[:1] not in KINDS:
+        return Command(text[:1], text[1:])
+    found = _frame_line(text)
+    return found if found is not None and found.stamp_ms is None else _malformed(line)
+
+
+def _malformed(line: bytes) -> Malformed:
+    return Malformed(line.decode("ascii", "replace"))
 
 
 def _printable(line: bytes) -> str | None:

@@ -8,6 +8,7 @@ from drivers.can.slcan import SlcanBus, check_rates, open_slcan
 from drivers.transport.link import open_link
 from hil.clock import Clock, Deadline
 from hil.contracts import DeviceSpec
+from hil.failure import on_failure
 
 SCHEME = "can:"
 """How an address begins that python-can is asked for; every other one is a serial line."""
@@ -39,4 +40,6 @@ def adopt_can(
     if spec.address.startswith(SCHEME):
         return open_interface(spec.address, settings, clock)
     check_rates(settings)
-    return SlcanBus(open_link(spec, baud, clock, deadline=deadline), settings, clock)
+    transport = open_link(spec, baud, clock, deadline=deadline)
+    with on_failure(transport.close):
+        return SlcanBus(transport, settings, clock)

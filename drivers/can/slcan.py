@@ -41,6 +41,7 @@ from drivers.transport.base import Transport
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import Finding
 from hil.errors import BadInput, DeadlineMissed, HilError, RigError
+from hil.failure import on_failure
 
 _ANSWER_NS = 300 * NS_PER_MS
 """How long an adapter may take over one command before it counts as silent."""
@@ -267,13 +268,10 @@ def open_slcan(
 
     Errors: BadInput (a rate that slcan has no command for), RigError, DeadlineMissed, LinkLost.
     """
-    bus = SlcanBus(transport, settings, clock)
-    try:
+    with on_failure(transport.close):
         check_rates(settings)
+        bus = SlcanBus(transport, settings, clock)
         bus.restart(deadline)
-    except BaseException:
-        transport.close()
-        raise
     return bus
 
 

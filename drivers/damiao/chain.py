@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from drivers.damiao.line import adopt_line, open_line
 from drivers.damiao.parameters import ChainParameters
 from drivers.damiao.registers import Register, load_registers
 from drivers.damiao.robots import Robot, load_robot
+from drivers.joints import between, refuse_silent
 from drivers.transport.latency import adapter_latency
 from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, Clock, Deadline
@@ -45,6 +46,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.failure import on_failure
 
 _QUIET_NS = 20 * NS_PER_MS
 _ENABLE_ROUNDS = 3
@@ -91,9 +93,8 @@ class DamiaoChain:
         limits = self._robot.limits
         if self._session is None:
             return limits
-        setup = self._session.setup
-        ends = np.stack([targets(self._robot, setup, end) for end in (setup.low, setup.high)])
-        return replace(limits, lower=ends.min(axis=0), upper=ends.max(axis=0))
+        robot, setup = self._robot, self._session.setup
+        return between(limits, targets(robot, setup, setup.low), targets(robot, setup, setup.high))
 
     def open(self, deadline: Deadline) -> None:
         """Take the bus, find every motor and read how it is set up; nothing is changed.
@@ -103,11 +104,8 @@ class DamiaoChain:
         if self._session is not None:
             raise HarnessError(f"{self.role} is open already")
         bus = self._motors(open_line(self._spec, self._parameters, self._clock, deadline))
-        try:
+        with on_failure(bus.close):
             setup = survey(bus, self._robot, self._registers, deadline)
-        except BaseException:
-            bus.close()
-            raise
         self._session = _Session(bus, setup)
         self._enabled = False
 
@@ -277,9 +275,11 @@ class DamiaoChain:
             self._session = None
 
     def _motors(self, can: CanBus) -> MotorBus:
-        addresses = [Address(joint.id, joint.master_id) for joint in self._robot.joints]
-        answer_ns = round(self._parameters.answer_timeout_ms * NS_PER_MS)
-        return MotorBus(can, addresses, self._parameters.bus, answer_ns, self._clock)
+        """The motors on a bus that has just been taken."""
+        with on_failure(can.close):
+            addresses = [Address(joint.id, joint.master_id) for joint in self._robot.joints]
+            answer_ns = round(self._parameters.answer_timeout_ms * NS_PER_MS)
+            return MotorBus(can, addresses, self._parameters.bus, answer_ns, self._clock)
 
     def _opened(self) -> _Session:
         if self._session is None:
@@ -294,11 +294,7 @@ class DamiaoChain:
         if missing:
             heard |= session.bus.refresh(missing, deadline)
         silent = [joint.name for joint in self._robot.joints if joint.id not in heard]
-        if silent:
-            raise DeviceFault(
-                f"{self.role}: {what}: no answer from {', '.join(silent)}",
-                "check supply and cables",
-            )
+        refuse_silent(self.role, what, silent)
         return decoded(self._robot, session.setup, heard)
 
     def _age_ns(self, motor: int, stamp_ns: int) -> int:

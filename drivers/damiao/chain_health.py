@@ -9,6 +9,7 @@ from drivers.damiao.chain_setup import OPTIONAL, Numbers, Setup
 from drivers.damiao.codec import Feedback, is_fault, status_name
 from drivers.damiao.registers import Register
 from drivers.damiao.robots import JointSpec, Robot
+from drivers.findings import answering, judged
 from hil.contracts import Finding
 
 READ_ANEW = ("can_timeout", "over_temperature", "software_version", "sub_version")
@@ -29,12 +30,7 @@ def findings(
     """One finding a subject, each naming the joints concerned."""
     there = [j for j in robot.joints if j.id in state.states and _read_all(j, state.numbers)]
     silent = [joint.name for joint in robot.joints if joint not in there]
-    answers = Finding(
-        "answers",
-        not silent,
-        f"no answer from {', '.join(silent)}" if silent else f"all {len(there)} motors answer",
-        "check supply, wiring and bit rate" if silent else "",
-    )
+    answers = answering("motors", len(there), silent, "check supply, wiring and bit rate")
     if not there:
         return [answers]
     return [
@@ -61,11 +57,9 @@ def _read_all(joint: JointSpec, numbers: Numbers) -> bool:
 def _status(there: list[JointSpec], state: ChainState) -> Finding:
     said = {joint.name: state.states[joint.id].status for joint in there}
     bad = [f"{name} {status_name(s)}" for name, s in said.items() if is_fault(s) or 1 < s < 8]
-    if bad:
-        remedy = "remove the cause, then cycle the power or clear the error with the maker's tool"
-        return Finding("status", False, ", ".join(bad), remedy)
     on = [name for name, status in said.items() if status]
-    return Finding("status", True, f"on: {', '.join(on)}" if on else "off")
+    remedy = "remove the cause, then cycle the power or clear the error with the maker's tool"
+    return judged("status", bad, f"on: {', '.join(on)}" if on else "off", remedy)
 
 
 def _temperature(there: list[JointSpec], state: ChainState) -> Finding:
@@ -75,8 +69,7 @@ def _temperature(there: list[JointSpec], state: ChainState) -> Finding:
     }
     limits = {joint.name: state.numbers["over_temperature"][joint.id] for joint in there}
     bad = [f"{n} {t} degC (limit {limits[n]:.0f})" for n, t in hottest.items() if t >= limits[n]]
-    detail = ", ".join(bad) or f"at most {max(hottest.values())} degC"
-    return Finding("temperature", not bad, detail, "let it cool" if bad else "")
+    return judged("temperature", bad, f"at most {max(hottest.values())} degC", "let it cool")
 
 
 def _ranges(robot: Robot, setup: Setup) -> Finding:

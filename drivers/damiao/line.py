@@ -10,6 +10,7 @@ from drivers.transport.link import open_link
 from hil.clock import Clock, Deadline
 from hil.contracts import DeviceSpec
 from hil.errors import BadInput
+from hil.failure import on_failure
 
 
 def open_line(
@@ -45,4 +46,6 @@ def _bridge(
             f"device {spec.role!r}: data_bit_rate: the bridge's protocol has no FD frames",
             "leave it out, or use an slcan or socketcan adapter that can",
         )
-    return DamiaoBridge(open_link(spec, parameters.line_baud, clock, deadline=deadline), clock)
+    link = open_link(spec, parameters.line_baud, clock, deadline=deadline)
+    with on_failure(link.close):
+        return DamiaoBridge(link, clock)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from drivers.damiao.codec import KD_MAX, KP_MAX
 from drivers.damiao.motors import MotorModel, find_motor, load_motors
+from drivers.joints import limits_of
 from drivers.modelfiles import ModelFolder, refuse_unknown
 from hil.config import validate
 from hil.contracts import FloatArray, JointLimits
@@ -109,11 +110,7 @@ class Robot:
     @property
     def limits(self) -> JointLimits:
         """Range of every joint, in rad and rad/s."""
-        return JointLimits(
-            lower=np.array([joint.lower for joint in self.joints]),
-            upper=np.array([joint.upper for joint in self.joints]),
-            velocity=np.array([joint.velocity for joint in self.joints]),
-        )
+        return limits_of(self.joints)
 
     @property
     def sign(self) -> FloatArray:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivers.dynamixel.parameters import ChainParameters
+from drivers.findings import judged
 from drivers.servo.bus import ServoBus
 from drivers.servo.bus1 import Frame1Bus
 from drivers.servo.family import Setup, View, Words
-from drivers.servo.health import judged
 from drivers.servo.joints import JointSpec, JointTable
 from drivers.servo.registers import Table
 from drivers.servo.survey import write_checked

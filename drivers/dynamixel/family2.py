@@ -10,9 +10,9 @@ import numpy as np
 from drivers.dynamixel.bus import DynamixelBus
 from drivers.dynamixel.codec2 import HardwareError
 from drivers.dynamixel.parameters import ChainParameters
+from drivers.findings import judged
 from drivers.servo.bus import ServoBus
 from drivers.servo.family import Setup, View, Words
-from drivers.servo.health import judged
 from drivers.servo.joints import JointSpec, JointTable
 from drivers.servo.registers import Table
 from drivers.servo.survey import ANSWER_NS, write_checked

@@ -24,6 +24,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.failure import on_failure
 
 _FIRST_FRAME_NS = NS_PER_S
 _LOST_SHARE = 0.01
@@ -73,13 +74,11 @@ class EstopBox:
         if self._session is not None:
             raise HarnessError(f"{self.role} is open already")
         line = open_link(self._spec, BAUD, self._clock)
-        session = self._session = _Session(line, Decoder(), Listener(self._stale_ns))
-        try:
+        with on_failure(line.close):
+            session = _Session(line, Decoder(), Listener(self._stale_ns))
             if not self._hear(session, deadline.sooner(_FIRST_FRAME_NS)):
                 raise self._unheard(session)
-        except BaseException:
-            self.close()
-            raise
+        self._session = session
 
     def pressed(self, deadline: Deadline) -> bool:
         """Reads what is there and waits for nothing. Errors: LinkLost."""

@@ -31,6 +31,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import BadInput, DeviceNotFound, HarnessError, LinkLost, RigError
+from hil.failure import on_failure
 
 HIDRAW = Path("/sys/class/hidraw")
 _MOST_REPORTS = 64
@@ -117,7 +118,7 @@ class HidStop:
 
     def open(self, deadline: Deadline) -> None:
         """Find and open it. Errors: DeviceNotFound with every candidate, BadInput (no right to
-        open it), RigError."""
+        open it), LinkLost (it goes meanwhile), RigError."""
         if self._fd >= 0:
             raise HarnessError(f"{self.role} is open already")
         self._path = self._parameters.path or self._find()
@@ -132,8 +133,9 @@ class HidStop:
             ) from error
         except OSError as error:
             raise RigError(f"{self._path} cannot be opened: {error.strerror}") from error
-        self._released = None
-        self._ask()
+        with on_failure(self.close):
+            self._released = None
+            self._ask()
 
     def pressed(self, deadline: Deadline) -> bool:
         """Reads what is there and waits for nothing. Errors: LinkLost."""

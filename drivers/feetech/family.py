@@ -29,7 +29,6 @@ _FULL_ANGLE = 16
 _COARSE_SPEED_COUNTS = 50
 _POSITION_MODE = 0
 _FASTEST_ACCELERATION = 254
-_FASTEST_SPEED = 32767
 
 WORDS = Words(
     velocity="present_speed",
@@ -63,8 +62,14 @@ class FeetechFamily:
     one_firmware: bool = True
 
     def bus(self, transport: Transport, clock: Clock, robot: JointTable) -> ServoBus:
-        """Where one servo lacks SYNC READ, all are read one by one."""
-        return FeetechBus(transport, clock, all(table.sync_read for table in robot.tables))
+        """What one servo lacks, SYNC READ or a place of its own in the answers to a ping to
+        everybody, none is asked for."""
+        return FeetechBus(
+            transport,
+            clock,
+            sync_read=all(table.sync_read for table in robot.tables),
+            ping_all=all(table.broadcast_ping for table in robot.tables),
+        )
 
     def set_up(self, bus: ServoBus, robot: JointTable, deadline: Deadline) -> None:
         """Nothing is ever changed for good in these servos."""
@@ -104,7 +109,8 @@ class FeetechFamily:
         """Nothing stands in the way of these servos."""
 
     def findings(self, view: View) -> Sequence[Finding]:
-        return [_errors(view), _position_range(view)]
+        encoders = [name for name, _, table in view.rows if is_sts(table)]
+        return [_errors(view), *([_position_range(view)] if encoders else [])]
 
     def _acceleration(self, table: Table) -> int:
         if self.wanted.acceleration is None:
@@ -116,10 +122,9 @@ class FeetechFamily:
         highest = robot.limits.velocity
         wanted = self.wanted.goal_speed
         speed = highest if wanted is None else np.minimum(highest, wanted)
-        # 0 means "as fast as can be" to the servo, so 1 is the slowest
-        counts = np.clip(np.floor(speed / np.abs(setup.velocity_unit)), 1, _FASTEST_SPEED)
+        counts = np.floor(speed / np.abs(setup.velocity_unit))
         return {
-            servo: table.encode("goal_speed", int(count))
+            servo: table.encode("goal_speed", _speed_in_range(table, int(count)))
             for (servo, table), count in zip(robot.servos.items(), counts, strict=True)
         }
 
@@ -133,6 +138,12 @@ class FeetechFamily:
         if not is_sts(table) or table.decode("phase", memory) & _SPEED_IN_COUNTS:
             return 1.0
         return _COARSE_SPEED_COUNTS
+
+
+def _speed_in_range(table: Table, count: int) -> int:
+    """0 means "as fast as can be" to the servo, so 1 is the slowest."""
+    highest = table["goal_speed"].highest
+    return max(count if highest is None else min(count, highest), 1)
 
 
 def _errors(view: View) -> Finding:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.loadcell.codec import NEWTONS, parse_line
-from drivers.textline import TextLine
+from drivers.textline import AsciiText, TextLine
 from drivers.transport.link import open_link
 from drivers.transport.options import need_port
 from hil.clock import NS_PER_MS, NS_PER_S, Clock, Deadline
@@ -28,6 +28,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.failure import on_failure
 
 _FIRST_NS = 2 * NS_PER_S
 _TARE_LINES = 20
@@ -47,8 +48,8 @@ class LoadCellParameters(BaseModel):
     channels: tuple[str, ...] = Field(("force",), min_length=1)
     unit: str = "N"
     separator: str = Field(",", min_length=1)
-    ask: str | None = None
-    line_end: str = "\n"
+    ask: AsciiText | None = None
+    line_end: AsciiText = "\n"
     scale: float = 1.0
     offset_n: float = 0.0
     most_n: float = Field(gt=0, description="rated load; beyond 1.5 times it is a finding")
@@ -95,14 +96,12 @@ class LoadCell:
         """Take the port and hear one value. Errors: those of `open_link`, DeadlineMissed."""
         if self._line is not None:
             raise HarnessError(f"{self.role} is open already")
-        transport = open_link(self._spec, self._parameters.baud, self._clock)
-        self._line = TextLine(transport, self._clock, self._parameters.line_end.encode("ascii"))
+        end = self._parameters.line_end.encode("ascii")
         self._newest = _Newest(np.full(len(self.names), np.nan))
-        try:
+        link = open_link(self._spec, self._parameters.baud, self._clock)
+        self._line = TextLine(link, self._clock, end)
+        with on_failure(self.close):
             self._next(deadline.sooner(_FIRST_NS))
-        except BaseException:
-            self.close()
-            raise
 
     def identity(self, deadline: Deadline) -> Identity:
         """What the rig file says of it: such devices do not tell who they are."""

@@ -164,7 +164,7 @@ class Board:
                 self.loads.early += 1
                 raise _LoadFailed("m-load-done came before the last bytes were sent")
             answer = self._tell_load(command, deadline)
-            done = any(isinstance(one, codec.LoadDone) for one in answer.messages)
+            done = codec.Mark.LOAD_DONE in answer.messages
         if not done:
             self.loads.short += 1
             raise _LoadFailed("m-load-done did not come")

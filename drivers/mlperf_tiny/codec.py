@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Literal
 
 from drivers.mlperf_tiny.lines import LineReader
@@ -17,14 +18,18 @@ from drivers.mlperf_tiny.lines import LineReader
 Mode = Literal["performance", "energy"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """`m-ready`: the board waits for a command."""
+class Mark(StrEnum):
+    """Messages that are always the same line.
 
+    `READY`: the board waits for a command; `INIT_DONE`: it has just started; `LOAD_DONE`: as
+    many bytes as announced have come.
+    """
 
-@dataclass(frozen=True, slots=True)
-class InitDone:
-    """`m-init-done`: the board has just started."""
+    READY = "m-ready"
+    INIT_DONE = "m-init-done"
+    LOAD_DONE = "m-load-done"
+    WARMUP_DONE = "m-warmup-done"
+    INFER_DONE = "m-infer-done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,6 @@ class Expecting:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadDone:
-    """`m-load-done`: as many bytes as announced have come."""
-
-
-@dataclass(frozen=True, slots=True)
 class Buffer:
     """`m-buffer-00-01-...`: a part of the tensor, read back."""
 
@@ -90,20 +90,10 @@ class WarmupStart:
 
 
 @dataclass(frozen=True, slots=True)
-class WarmupDone:
-    """`m-warmup-done`."""
-
-
-@dataclass(frozen=True, slots=True)
 class InferStart:
     """`m-infer-start-N`."""
 
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class InferDone:
-    """`m-infer-done`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +132,16 @@ class Note:
 
 
 Message = (
-    Ready
-    | InitDone
+    Mark
     | TimestampMode
     | Name
     | Profile
     | Model
     | Lap
     | Expecting
-    | LoadDone
     | Buffer
     | WarmupStart
-    | WarmupDone
     | InferStart
-    | InferDone
     | Results
     | Passthrough
     | Failure
@@ -163,18 +149,13 @@ Message = (
     | Note
 )
 
-READY: Final = "m-ready"
 RELAYED: Final = "[dut]: "
 """What an IO manager puts in front of a line of the board behind it."""
 
 _PLAIN: dict[str, Message] = {
-    READY: Ready(),
-    "m-init-done": InitDone(),
+    **{mark.value: mark for mark in Mark},
     "m-timestamp-mode-performance": TimestampMode("performance"),
     "m-timestamp-mode-energy": TimestampMode("energy"),
-    "m-load-done": LoadDone(),
-    "m-warmup-done": WarmupDone(),
-    "m-infer-done": InferDone(),
 }
 
 _COUNT = r"(\d{1,20})"
@@ -265,11 +246,11 @@ class Decoder:
         elif isinstance(message, Other):
             self.counters.other_messages += 1
         elif isinstance(message, Note):
-            if text.endswith(READY):
+            if text.endswith(Mark.READY):
                 # the reference's host looks for m-ready anywhere in a line, so boards exist
                 # that print without a line end
                 self.counters.glued_lines += 1
-                note = Note(text.removesuffix(READY))
-                return [Heard(note, relayed), Heard(Ready(), relayed)]
+                note = Note(text.removesuffix(Mark.READY))
+                return [Heard(note, relayed), Heard(Mark.READY, relayed)]
             self.counters.debug_lines += 1
         return [Heard(message, relayed)]

@@ -39,6 +39,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import BadInput, DeviceFault, HarnessError, HilError, ModelRefused
+from hil.failure import on_failure
 
 _NO_STAMPS = DeviceStamps(NEVER, NEVER, NEVER, NEVER)
 
@@ -81,14 +82,11 @@ class MlperfTiny:
         self.close()
         transport = open_link(self._spec, self._parameters.baud, self._clock, deadline=deadline)
         relayed = self._parameters.io_manager
-        session = Session(transport, self._clock, relayed)
-        try:
+        with on_failure(transport.close):
+            session = Session(transport, self._clock, relayed)
             session.start(round(self._parameters.boot_wait_s * NS_PER_S), deadline)
             board = Board(session, relayed)
             self._opened_board = _Opened(board, survey(board, self._parameters.baud, deadline))
-        except BaseException:
-            session.close()
-            raise
 
     def identity(self, deadline: Deadline) -> Identity:
         """Ask the board for its name, firmware and network."""

@@ -14,13 +14,12 @@ from drivers.mlperf_tiny.codec import (
     Decoder,
     Failure,
     Heard,
-    InitDone,
+    Mark,
     Message,
     Mode,
     Name,
     Note,
     Passthrough,
-    Ready,
     TimestampMode,
 )
 from drivers.mlperf_tiny.lines import encode_command
@@ -81,7 +80,7 @@ class _Gathering:
             return
         if heard.relayed is not self.relayed and not isinstance(heard.message, Failure):
             return  # the IO manager's own words, but for its complaints
-        if isinstance(heard.message, Ready):
+        if heard.message is Mark.READY:
             self.ready = True
         elif not isinstance(heard.message, Note | Passthrough):
             self.messages.append(heard.message)
@@ -187,8 +186,7 @@ class Session:
         for heard in self._decoder.feed(data):
             if isinstance(heard.message, TimestampMode):
                 self.mode = heard.message.mode
-            if isinstance(heard.message, TimestampMode | InitDone):
-                self.starts += 1
+            self.starts += _begins(heard.message)
             gathering.take(heard)
         if len(gathering.messages) > _MAX_MESSAGES:
             self._placed, self._owed = False, True
@@ -266,7 +264,12 @@ class Session:
 
 def _restarted(gathered: _Gathering) -> bool:
     """Whether the board has said that it starts."""
-    return any(isinstance(message, TimestampMode | InitDone) for message in gathered.messages)
+    return any(map(_begins, gathered.messages))
+
+
+def _begins(message: Message) -> bool:
+    """Whether a board says this when it starts, and only then."""
+    return isinstance(message, TimestampMode) or message is Mark.INIT_DONE
 
 
 def _short(command: str) -> str:

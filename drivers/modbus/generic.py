@@ -34,6 +34,7 @@ from hil.contracts import (
     WireUse,
 )
 from hil.errors import BadInput, DeviceFault, HarnessError, HilError
+from hil.failure import on_failure
 
 
 class GenericParameters(BaseModel):
@@ -102,13 +103,10 @@ class ModbusRegisters:
         if self._bus is not None:
             raise HarnessError(f"{self.role} is open already")
         bus = self._connect()
-        try:
+        with on_failure(bus.close):
             bus.ask(self._unit, self._probe(), deadline, attempts=self._parameters.attempts)
             for name, value in self._parameters.setup.items():
                 self._set_up(bus, self._file.register(name), value, deadline)
-        except BaseException:
-            bus.close()
-            raise
         self._bus = bus
 
     def identity(self, deadline: Deadline) -> Identity:
@@ -225,7 +223,8 @@ class ModbusRegisters:
         link = open_link(
             self._spec, line.baud, self._clock, parity=line.parity, stop_bits=line.stop_bits
         )
-        return ModbusBus(link, self._clock, Timing(line.baud, line.bits_per_byte, answer_ns))
+        with on_failure(link.close):
+            return ModbusBus(link, self._clock, Timing(line.baud, line.bits_per_byte, answer_ns))
 
     def _prove(self, bus: ModbusBus | None, deadline: Deadline) -> SafeProof:
         role, unit, clock = self.role, self._unit, self._clock

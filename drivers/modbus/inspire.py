@@ -39,6 +39,7 @@ from hil.contracts import (
     WireUse,
 )
 from hil.errors import DeadlineMissed, DeviceFault, HarnessError, HilError
+from hil.failure import on_failure
 
 _YOUNG_NS = NS_PER_S // 2
 """Positions older than this are none to be held at."""
@@ -98,16 +99,13 @@ class InspireHand:
         if self._link is not None:
             raise HarnessError(f"{self.role} is open already")
         link = self._connect()
-        try:
+        with on_failure(link.close):
             self._seen.clear()
             self._positions(link, deadline)
             speed = round(self._parameters.speed * self._table.full)
             registers, fingers = self._table.registers, len(self._table.fingers)
             link.write_shorts(registers.speed_set, [speed] * fingers, deadline)
             link.write_shorts(registers.force_set, self._force_sets, deadline)
-        except BaseException:
-            link.close()
-            raise
         self._link = link
 
     def identity(self, deadline: Deadline) -> Identity:
@@ -228,9 +226,10 @@ class InspireHand:
         answer_ns = round(self._parameters.answer_timeout_ms * NS_PER_MS)
         timing = Timing(self._baud, answer_ns=answer_ns)
         port = open_link(self._spec, self._baud, self._clock)
-        if self._parameters.protocol == "eb90":
-            return Eb90Hand(Eb90Bus(port, self._clock, timing), self._unit)
-        return ModbusHand(ModbusBus(port, self._clock, timing), self._unit)
+        with on_failure(port.close):
+            if self._parameters.protocol == "eb90":
+                return Eb90Hand(Eb90Bus(port, self._clock, timing), self._unit)
+            return ModbusHand(ModbusBus(port, self._clock, timing), self._unit)
 
     def _opened(self) -> HandLink:
         if self._link is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drivers.findings import judged
 from drivers.modbus.hand_table import HandTable
 from hil.contracts import Finding
 
@@ -50,7 +51,7 @@ def _errors(table: HandTable, state: HandState) -> Finding:
         if bits
     ]
     remedy = "free the finger and clear the error (parameters.clear_errors); let a hot one cool"
-    return _judged("errors", bad, "none", remedy)
+    return judged("errors", bad, "none", remedy)
 
 
 def _temperature(table: HandTable, state: HandState) -> Finding:
@@ -60,7 +61,7 @@ def _temperature(table: HandTable, state: HandState) -> Finding:
         if value >= table.hot_c
     ]
     good = f"{min(state.temperature)} to {max(state.temperature)} °C"
-    return _judged("temperature", hot, good, f"let it rest below {table.hot_c} °C")
+    return judged("temperature", hot, good, f"let it rest below {table.hot_c} °C")
 
 
 def _force(table: HandTable, state: HandState) -> Finding:
@@ -83,8 +84,4 @@ def _states(table: HandTable, state: HandState) -> Finding:
         if code in _STOPPED_BY_ITSELF or code not in table.states
     ]
     words = sorted({table.states.get(code, "") for code in state.status})
-    return _judged("motion", stopped, ", ".join(words), "see what stopped it before it is used")
-
-
-def _judged(name: str, bad: Sequence[str], good: str, remedy: str) -> Finding:
-    return Finding(name, False, ", ".join(bad), remedy) if bad else Finding(name, True, good)
+    return judged("motion", stopped, ", ".join(words), "see what stopped it before it is used")

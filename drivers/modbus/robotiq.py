@@ -47,6 +47,7 @@ from hil.contracts import (
     WireUse,
 )
 from hil.errors import DeadlineMissed, DeviceFault, HarnessError, HilError
+from hil.failure import on_failure
 
 _POLL_NS = 20 * NS_PER_MS
 """Between two looks at an activation under way, which takes seconds."""
@@ -97,12 +98,9 @@ class RobotiqGripper:
         if self._bus is not None:
             raise HarnessError(f"{self.role} is open already")
         bus = self._connect()
-        try:
+        with on_failure(bus.close):
             self._known = None
             self._note(self._ask_status(bus, deadline))
-        except BaseException:
-            bus.close()
-            raise
         self._bus = bus
 
     def identity(self, deadline: Deadline) -> Identity:
@@ -211,7 +209,8 @@ class RobotiqGripper:
         parameters = self._parameters
         answer_ns = round(parameters.answer_timeout_ms * NS_PER_MS)
         link = open_link(self._spec, parameters.baud, self._clock)
-        return ModbusBus(link, self._clock, Timing(parameters.baud, answer_ns=answer_ns))
+        with on_failure(link.close):
+            return ModbusBus(link, self._clock, Timing(parameters.baud, answer_ns=answer_ns))
 
     def _opened(self) -> ModbusBus:
         if self._bus is None:

@@ -23,6 +23,7 @@ from hil.contracts import (
     Scalar,
 )
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.failure import on_failure
 
 _TRAIL_NS = 40 * NS_PER_MS
 
@@ -66,11 +67,8 @@ class RelayBoard:
             raise HarnessError(f"{self.role} is open already")
         transport = open_link(self._spec, self._parameters.baud, self._clock)
         self._line = TextLine(transport, self._clock, self._board.end)
-        try:
+        with on_failure(self.close):
             self.states(deadline)
-        except BaseException:
-            self.close()
-            raise
 
     def identity(self, deadline: Deadline) -> Identity:
         """The family of the board; boards have no identity of their own to tell."""

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.modelfiles import ModelFolder
 from drivers.scpi.codec import ScpiIdentity, parse_error, parse_identity, parse_number, parse_switch
-from drivers.textline import TextLine
+from drivers.textline import AsciiText, TextLine
 from drivers.transport.link import open_link
 from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.contracts import DeviceSpec, Finding, Identity
 from hil.errors import DeadlineMissed, DeviceFault, HarnessError, LinkLost
+from hil.failure import on_failure
 
 MOST_ERRORS = 20
 """Entries read from an error queue at once; queues hold 10 to 20."""
@@ -32,11 +33,11 @@ class LineTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     model: str
     baud: int = Field(9600, gt=0)
-    line_end: str = "\n"
-    identity: str = "*IDN?"
-    next_error: str = Field("SYST:ERR?", description="empty where it has no error queue")
-    remote: str = Field("SYST:REM", description="empty where it needs no such command")
-    local: str = Field("SYST:LOC", description="hands it back to its panel; empty: not needed")
+    line_end: AsciiText = "\n"
+    identity: AsciiText = "*IDN?"
+    next_error: AsciiText = Field("SYST:ERR?", description="empty where it has no error queue")
+    remote: AsciiText = Field("SYST:REM", description="empty where it needs no such command")
+    local: AsciiText = Field("SYST:LOC", description="hands it to its panel; empty: not needed")
 
 
 def load_instrument(name: str, base: Path, schema: type[Schema]) -> Schema:
@@ -70,16 +71,14 @@ class Instrument:
         """
         if self._line is not None:
             raise HarnessError(f"{self._spec.role} is open already")
-        transport = open_link(self._spec, self._table.baud, self._clock)
-        self._line = TextLine(transport, self._clock, self._table.line_end.encode("ascii"))
-        try:
+        end = self._table.line_end.encode("ascii")
+        link = open_link(self._spec, self._table.baud, self._clock)
+        self._line = TextLine(link, self._clock, end)
+        with on_failure(self.close):
             if self._table.remote:
                 self._line.tell(self._table.remote, deadline)
             who = self.identify(deadline)
             self._clear_errors(deadline)
-        except BaseException:
-            self.close()
-            raise
         return who
 
     def identify(self, deadline: Deadline) -> ScpiIdentity:

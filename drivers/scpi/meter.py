@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.scpi.instrument import Instrument, LineTable, load_instrument
+from drivers.textline import AsciiText
 from drivers.transport.options import need_port
 from hil.clock import Clock, Deadline
 from hil.config import device_parameters
@@ -20,14 +21,15 @@ from hil.contracts import (
     SafeProof,
 )
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, LinkLost
+from hil.failure import on_failure
 
 
 class Quantity(BaseModel):
     """How one quantity is measured: the command that selects it, the question, the SI unit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    select: str = ""
-    ask: str
+    select: AsciiText = ""
+    ask: AsciiText
     unit: str
 
 
@@ -62,11 +64,8 @@ class ScpiMeter:
         """Take the port and select the quantity."""
         self._instrument.open(deadline)
         if self._quantity.select:
-            try:
+            with on_failure(self._instrument.close):
                 self._instrument.command(self._quantity.select, deadline)
-            except BaseException:
-                self._instrument.close()
-                raise
 
     def identity(self, deadline: Deadline) -> Identity:
         return self._instrument.about(deadline)

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.scpi.instrument import Instrument, LineTable, load_instrument
+from drivers.textline import AsciiText
 from drivers.transport.options import need_port
 from hil.clock import Clock, Deadline
 from hil.config import device_parameters
@@ -24,21 +25,21 @@ from hil.contracts import (
 )
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, LinkLost
 
-Template = Annotated[str, Field(pattern=r"\{value[^}]*\}")]
+Template = Annotated[AsciiText, Field(pattern=r"\{value[^}]*\}")]
 
 
 class SupplyTable(LineTable):
     """Commands of a supply; `{value}` stands for the number. Ranges are the maker's."""
 
     set_volts: Template = "VOLT {value:.4f}"
-    get_volts: str = "VOLT?"
+    get_volts: AsciiText = "VOLT?"
     set_amperes: Template = "CURR {value:.4f}"
-    get_amperes: str = "CURR?"
-    output_on: str = "OUTP ON"
-    output_off: str = "OUTP OFF"
-    get_output: str = "OUTP?"
-    measure_volts: str = "MEAS:VOLT?"
-    measure_amperes: str = "MEAS:CURR?"
+    get_amperes: AsciiText = "CURR?"
+    output_on: AsciiText = "OUTP ON"
+    output_off: AsciiText = "OUTP OFF"
+    get_output: AsciiText = "OUTP?"
+    measure_volts: AsciiText = "MEAS:VOLT?"
+    measure_amperes: AsciiText = "MEAS:CURR?"
     most_volts: float = Field(gt=0)
     most_amperes: float = Field(gt=0)
     resolution_volts: float = Field(0.01, gt=0)

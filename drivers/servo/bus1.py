@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from drivers.servo.answers import BusCounters, SyncRead
 from drivers.servo.exchange import Exchange
@@ -19,8 +19,10 @@ from drivers.servo.frame1 import (
     encode,
 )
 from drivers.transport.base import Transport
-from hil.clock import Clock, Deadline
+from hil.clock import NS_PER_MS, Clock, Deadline
 from hil.errors import DeadlineMissed, HarnessError
+
+_PING_NS = 5 * NS_PER_MS
 
 
 class Frame1Bus:
@@ -29,11 +31,16 @@ class Frame1Bus:
     Args:
         sync_read: whether the servos know that instruction; those without are read one by
             one, each within its share of the time left.
+        ping_all: whether the servos answer a ping to everybody in turn; of those that all speak
+            at once nobody is understood, and they are asked one by one.
     """
 
-    def __init__(self, transport: Transport, clock: Clock, sync_read: bool = True) -> None:
+    def __init__(
+        self, transport: Transport, clock: Clock, sync_read: bool = True, ping_all: bool = True
+    ) -> None:
         self._line: Exchange[Packet] = Exchange(transport, clock, Decoder())
         self._sync_read = sync_read
+        self._ping_all = ping_all
 
     @property
     def description(self) -> str:
@@ -52,7 +59,29 @@ class Frame1Bus:
         self._line.send(encode(Packet(BROADCAST, PING)), deadline)
         return sorted({packet.id for packet in self._line.listen(deadline) if not packet.params})
 
-    present = broadcast_ping
+    def ping_each(
+        self, servos: Iterable[int], deadline: Deadline, answer_ns: int = _PING_NS
+    ) -> list[int]:
+        """Those of `servos` that answer a ping of their own, in the order asked, each within
+        `answer_ns`. Whoever has not been asked by the deadline is left out. Errors: LinkLost.
+        """
+        found: list[int] = []
+        for servo in servos:
+            if deadline.expired:
+                break
+            within = deadline.sooner(answer_ns)
+            self._line.send(encode(Packet(servo, PING)), within)
+            if not self._line.collect([servo], 0, within).lost:
+                found.append(servo)
+        return found
+
+    def present(self, deadline: Deadline) -> list[int]:
+        """Ids of all servos that answer before the deadline, sorted. Where they have to be asked
+        one by one, that is from 0 on as far as the time goes. Errors: LinkLost, DeadlineMissed.
+        """
+        if self._ping_all:
+            return self.broadcast_ping(deadline)
+        return self.ping_each(range(BROADCAST), deadline)
 
     def read(self, servo: int, address: int, length: int, deadline: Deadline) -> bytes:
         """`length` bytes of one servo's memory. Errors: DeadlineMissed, LinkLost."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from drivers.joints import between, refuse_silent
 from drivers.servo.answers import SyncRead
 from drivers.servo.bus import ServoBus
 from drivers.servo.family import Family, Setup, View
@@ -35,6 +36,7 @@ from hil.contracts import (
     WireUse,
 )
 from hil.errors import DeviceFault, HarnessError, LinkLost
+from hil.failure import on_failure
 from hil.kinematics import ToolPoint
 
 _BITS_PER_BYTE = 10  # 8N1
@@ -91,11 +93,8 @@ class ServoChain:
         limits = self._robot.limits
         if self._session is None:
             return limits
-        setup = self._session.setup
-        ends = np.stack(
-            [self._scale.to_radians(setup.count_low), self._scale.to_radians(setup.count_high)]
-        )
-        return replace(limits, lower=ends.min(axis=0), upper=ends.max(axis=0))
+        setup, to_radians = self._session.setup, self._scale.to_radians
+        return between(limits, to_radians(setup.count_low), to_radians(setup.count_high))
 
     @property
     def tool_point(self) -> ToolPoint | None:
@@ -112,15 +111,11 @@ class ServoChain:
         """
         if self._session is not None:
             raise HarnessError(f"{self.role} is open already")
-        port = open_link(self._spec, self._parameters.baud, self._clock)
-        bus = self._family.bus(port, self._clock, self._robot)
-        try:
+        port, bus = self._connect()
+        with on_failure(bus.close):
             self._family.set_up(bus, self._robot, deadline)
             setup = survey(bus, self._robot, self._family, deadline)
             self._family.prepare(bus, self._robot, setup, deadline)
-        except BaseException:
-            bus.close()
-            raise
         self._session = _Session(port, bus, setup)
         self._answered_ns = {}
 
@@ -231,8 +226,8 @@ class ServoChain:
     def rescue(self, deadline: Deadline) -> SafeProof:
         """As `make_safe`, on a port that nobody has open: the servos are not asked who they
         are before their torque is off."""
-        port = open_link(self._spec, self._parameters.baud, self._clock)
-        with closing(self._family.bus(port, self._clock, self._robot)) as bus:
+        _, bus = self._connect()
+        with closing(bus):
             return prove_torque_off(self.role, bus, self._robot, self._clock, deadline)
 
     def close(self) -> None:
@@ -263,6 +258,11 @@ class ServoChain:
     def setup(self) -> Setup:
         """What open found. Errors: HarnessError."""
         return self._opened().setup
+
+    def _connect(self) -> tuple[Transport, ServoBus]:
+        port = open_link(self._spec, self._parameters.baud, self._clock)
+        with on_failure(port.close):
+            return port, self._family.bus(port, self._clock, self._robot)
 
     def _opened(self) -> _Session:
         if self._session is None:
@@ -300,11 +300,7 @@ class ServoChain:
 
     def _require_all(self, answer: SyncRead, what: str) -> None:
         silent = [joint.name for joint in self._robot.joints if joint.id in answer.lost]
-        if silent:
-            raise DeviceFault(
-                f"{self.role}: {what}: no answer from {', '.join(silent)}",
-                "check supply and cables",
-            )
+        refuse_silent(self.role, what, silent)
 
     def _age_ns(self, servo: int, stamp_ns: int) -> int:
         answered_ns = self._answered_ns.get(servo)

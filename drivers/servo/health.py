@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 
+from drivers.findings import answering, judged
 from drivers.servo.family import Family, View
 from hil.contracts import Finding
+
+__all__ = ["findings", "judged"]
 
 
 def findings(family: Family, view: View) -> list[Finding]:
     """One finding a subject, each naming the joints concerned."""
     there = [name for name, _, _ in view.rows]
     silent = [name for name in view.robot.names if name not in there]
-    answers = Finding(
-        "answers",
-        not silent,
-        f"no answer from {', '.join(silent)}" if silent else f"all {len(there)} servos answer",
-        "check supply and cables" if silent else "",
-    )
+    answers = answering("servos", len(there), silent, "check supply and cables")
     if not there:
         return [answers]
     checks = (_voltage, _temperature, _torque, _firmware, _return_delay)
     return [answers, *(check(family, view) for check in checks), *family.findings(view)]
-
-
-def judged(name: str, bad: Sequence[str], good: str, remedy: str) -> Finding:
-    """A finding that lists what is bad, or says `good`."""
-    return Finding(name, False, ", ".join(bad), remedy) if bad else Finding(name, True, good)
 
 
 def _voltage(family: Family, view: View) -> Finding:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivers.joints import limits_of
 from drivers.modelfiles import refuse_unknown
 from drivers.servo.registers import Table
 from hil.config import validate
@@ -138,11 +139,7 @@ class JointTable:
     @property
     def limits(self) -> JointLimits:
         """Range of every joint, in rad and rad/s."""
-        return JointLimits(
-            lower=np.array([joint.lower for joint in self.joints]),
-            upper=np.array([joint.upper for joint in self.joints]),
-            velocity=np.array([joint.velocity for joint in self.joints]),
-        )
+        return limits_of(self.joints)
 
     @property
     def tool_point(self) -> ToolPoint | None:

@@ -13,7 +13,8 @@ class ServoParameters(BaseModel):
     `model` names the robot's file; `calibration` gives the zero counts and signs of this
     specimen. `goal_speed` (rad/s) and `acceleration` (rad/s^2) bound the servos' own motion;
     left out, a joint may use its whole speed and the highest acceleration that the servo can be
-    told. `answer_timeout_ms` is how long servos may take beyond the time on the wire.
+    told. `answer_timeout_ms` is how long servos may take beyond the time on the wire, all of them
+    together: where they are read one by one, they share it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -68,6 +68,9 @@ class _File(_Part):
     protocol: Literal[1, 2] = 1
     byte_order: ByteOrder
     sync_read: bool = True
+    broadcast_ping: bool = True
+    goal_switches_torque_on: bool = False
+    any_goal_ends_overload: bool = False
     counts_per_turn: int = Field(gt=0)
     range_deg: float = Field(360.0, gt=0)
     baud: dict[int, int] = Field(min_length=1)
@@ -110,10 +113,13 @@ class Table:
     """Control table of one servo model, registers in the order of their addresses.
 
     `counts_per_turn` are the counts of its whole range, which is a turn unless `range_deg` is
-    another angle. `baud` gives the rate in bit/s by code of the baud register. The firmware
-    fields say from which version on the model answers fast reads and has a bus watchdog (None:
-    never). `modes` are the operating modes it has, where it has such a register. `motor` is
-    None where the maker publishes no figures.
+    another angle. `baud` gives the rate in bit/s by code of the baud register. Models with
+    `broadcast_ping` answer a ping to everybody in turn; those without all speak at once. With
+    `goal_switches_torque_on`, whoever writes a goal position energises the motor. An overload ends
+    with the next goal where `any_goal_ends_overload`, and where not, only with one away from the
+    load. The firmware fields say from which version on the model answers fast reads and has a bus
+    watchdog (None: never). `modes` are the operating modes it has, where it has such a register.
+    `motor` is None where the maker publishes no figures.
     """
 
     model: str
@@ -121,6 +127,9 @@ class Table:
     protocol: int
     byte_order: ByteOrder
     sync_read: bool
+    broadcast_ping: bool
+    goal_switches_torque_on: bool
+    any_goal_ends_overload: bool
     counts_per_turn: int
     range_deg: float
     baud: Mapping[int, int]

@@ -31,6 +31,7 @@ from hil.contracts import (
     SafeProof,
 )
 from hil.errors import CapabilityMissing, DeviceFault, HarnessError, HilError, ModelRefused
+from hil.failure import on_failure
 
 _HOT_C = 85.0
 _IN_FLIGHT = 8
@@ -78,13 +79,11 @@ class TerminalAgent:
         DeviceFault where another terminal answers; DeadlineMissed, LinkLost.
         """
         self.close()
-        client = Client(open_link(self._spec, self._baud, self._clock, deadline=deadline))
-        try:
+        link = open_link(self._spec, self._baud, self._clock, deadline=deadline)
+        with on_failure(link.close):
+            client = Client(link)
             welcome = client.hello(f"hil-testbed {hil.__version__}", deadline)
             self._require_same(welcome)
-        except BaseException:
-            client.close()
-            raise
         self._client = client
         self._welcome = self._known = welcome
 

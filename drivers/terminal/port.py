@@ -8,8 +8,10 @@ import termios
 import time
 import tty
 from dataclasses import dataclass
+from functools import partial
 
 from hil.errors import BadInput, LinkLost
+from hil.failure import on_failure
 
 _READ_BYTES = 65_536
 _MS_PER_S = 1000
@@ -82,8 +84,10 @@ class Line:
 def open_pty() -> Line:
     """A new pseudo-terminal; the agent holds both ends, so that a host may come and go."""
     master, slave = os.openpty()
-    tty.setraw(slave)
-    return Line(master, os.ttyname(slave), keep_open=slave)
+    line = Line(master, os.ttyname(slave), keep_open=slave)
+    with on_failure(line.close):
+        tty.setraw(slave)
+    return line
 
 
 def open_device(path: str) -> Line:
@@ -98,9 +102,9 @@ def open_device(path: str) -> Line:
             f"{path}: {error.strerror}", "name a serial device this user may open, or use --pty"
         ) from error
     try:
-        _make_raw(fd)
+        with on_failure(partial(os.close, fd)):
+            _make_raw(fd)
     except termios.error as error:
-        os.close(fd)
         raise BadInput(f"{path}: not a serial device ({error.args[-1]})") from error
     return Line(fd, path)
 

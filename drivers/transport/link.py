@@ -22,6 +22,7 @@ from hil.clock import Clock, Deadline
 from hil.config import validate
 from hil.contracts import DeviceSpec
 from hil.errors import BadInput
+from hil.failure import on_failure
 from rigs.link import Fault
 
 OPEN_WITHIN_S = 8.0
@@ -53,9 +54,9 @@ def open_link(
     options = link_options(spec)
     line = Line(baud, parity, stop_bits)
     port = _open_port(spec, line, clock, deadline or Deadline.after_s(clock, OPEN_WITHIN_S))
-    opened_ns = clock.now_ns()
-    try:
-        plain = spec.control.plain
+    plain = spec.control.plain
+    with on_failure(port.close):
+        opened_ns = clock.now_ns()
         header = header_line(
             spec.role,
             port.description,
@@ -65,11 +66,9 @@ def open_link(
         capture = False if plain else options.capture
         sink = open_sink(capture, options.capture_mb, spec.base, header)
         link = Link(port, clock, sink)
+    with on_failure(link.close):
         if options.faults and not plain:
             link.fit(options.faults, options.seed, opened_ns)
-    except BaseException:
-        port.close()
-        raise
     spec.control.link = link
     return link
 

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import termios
+from functools import partial
 
 from drivers.transport.descriptor import DescriptorPort, Facts
 from drivers.transport.holders import holders
@@ -15,6 +16,7 @@ from drivers.transport.line import Line
 from drivers.transport.lost import LINK_ERRORS, lost
 from hil.clock import Clock
 from hil.errors import BadInput, DeviceNotFound, RigError
+from hil.failure import on_failure
 from rigs.rights import how_to_get_rights
 
 _FLAGS_AT = 4
@@ -48,16 +50,13 @@ def open_serial(path: str, line: Line | int, clock: Clock) -> DescriptorPort:
     speed = _speed(path, line.baud)
     fd = _open(path)
     try:
-        _claim(fd, path)
-        _configure(fd, path, line, speed)
-        low_latency = _ask_low_latency(fd)
-        termios.tcflush(fd, termios.TCIOFLUSH)
+        with on_failure(partial(_release, fd)):
+            _claim(fd, path)
+            _configure(fd, path, line, speed)
+            low_latency = _ask_low_latency(fd)
+            termios.tcflush(fd, termios.TCIOFLUSH)
     except LINK_ERRORS as error:
-        _release(fd)
         raise lost(path, "cannot be set up", error) from error
-    except BaseException:
-        _release(fd)
-        raise
     said = f"{path} at {line}{', low latency' if low_latency else ''}"
     return DescriptorPort(fd, Facts(path, said, low_latency), _release)
 

@@ -23,6 +23,7 @@ from hil.errors import (
     ProtocolError,
     RigError,
 )
+from hil.failure import on_failure
 from rigs.schema import Port
 
 _LOOK_NS = 50 * NS_PER_MS
@@ -99,14 +100,11 @@ def _try(
         return Reconnection(Return.ABSENT, "", error.message)
     device = build(address)
     try:
-        device.open(deadline.sooner(_TRY_NS))
-        found = device.identity(deadline.sooner(_TRY_NS))
+        with on_failure(device.close):
+            device.open(deadline.sooner(_TRY_NS))
+            found = device.identity(deadline.sooner(_TRY_NS))
     except HilError as error:
-        device.close()
         return Reconnection(_outcome(error), address, error.message)
-    except BaseException:
-        device.close()
-        raise
     differs = differences(known, found)
     if differs:
         device.close()

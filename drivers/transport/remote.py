@@ -27,6 +27,7 @@ from drivers.transport.urls import PortUrl
 from drivers.transport.within import within
 from hil.clock import Deadline
 from hil.errors import BadInput, DeadlineMissed, LinkLost
+from hil.failure import on_failure
 from rigs.link import untimed
 
 _STEPS = 8
@@ -149,7 +150,8 @@ def open_rfc2217(url: PortUrl, line: Line, deadline: Deadline) -> QueuePort:
 
     try:
         within(deadline, f"opening {url.text}", connect, lambda _: port.close())
-        tune(port._socket)
+        with on_failure(port.close):
+            tune(port._socket)
     except (*LINK_ERRORS, ValueError) as error:
         if isinstance(error, ValueError) or "parameter change" in str(error):
             raise BadInput(f"{url.text} does not accept {line}", "check server and rig") from error

@@ -17,6 +17,7 @@ from drivers.transport.urls import PortUrl
 from drivers.transport.within import within
 from hil.clock import Deadline
 from hil.errors import LinkLost
+from hil.failure import on_failure
 from rigs.link import untimed
 
 DEAD_AFTER_MS = 5000
@@ -37,10 +38,10 @@ def open_tcp(url: PortUrl, deadline: Deadline) -> DescriptorPort:
 
     link = within(deadline, f"connecting to {url.text}", connect, socket.socket.close)
     try:
-        tune(link)
-        link.setblocking(False)
+        with on_failure(link.close):
+            tune(link)
+            link.setblocking(False)
     except OSError as error:
-        link.close()
         raise unreachable(url, error) from error
     facts = Facts(
         url.text,

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from hil.clock import Deadline
 from hil.contracts import Device
 from hil.errors import HarnessError, RigError
+from hil.failure import on_failure
 from hil.rig import Bench, assemble, resolve_ports, start_twin
 from rigs.schema import Rig
 
@@ -86,13 +87,10 @@ def delayed_bench(rig: Rig, path: Path) -> Iterator[tuple[Bench, Wire]]:
     """The bench of `delayed_rig`, not yet opened, and the wire in it."""
     with ExitStack() as held:
         twin = start_twin(rig, path)
-        try:
+        with on_failure(twin.stop):
             addresses = resolve_ports(rig, twin.ports)
             wire = held.enter_context(Wire(addresses[WIRED]))
             bench = assemble(rig, path, {**addresses, WIRED: wire.port}, twin=twin)
-        except BaseException:
-            twin.stop()
-            raise
         yield held.enter_context(bench), wire
 
 
@@ -109,7 +107,8 @@ class Wire:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        self.port = self._announced()
+        with on_failure(self.__exit__):
+            self.port = self._announced()
 
     def delay(self, there_us: int, back_us: int) -> None:
         """Delays of the two ways from now on."""
@@ -135,11 +134,9 @@ class Wire:
     def _announced(self) -> str:
         stdout = self._process.stdout
         if stdout is None or not select.select([stdout], [], [], _START_S)[0]:
-            self.__exit__()
             raise RigError("the relay on the terminal's wire does not start")
         line = stdout.readline()
         if not line:
-            self.__exit__()
             raise RigError("the relay on the terminal's wire ended at once")
         return str(json.loads(line)["port"])
 

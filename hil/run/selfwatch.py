@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from hil.contracts import SelfWatching
 from hil.errors import DeadlineMissed, DeviceFault, LinkLost
+from hil.failure import on_failure
 from hil.rig import Bench
 
 SHORTEST_S = 0.5
@@ -41,11 +43,8 @@ def self_watched(
                 "timeout_ms": round(has_s * 1000),
             }
         )
-    try:
+    with on_failure(partial(_disarm, devices, bench, events, still=False)):
         yield
-    except BaseException:
-        _disarm(devices, bench, events, still=False)
-        raise
     _disarm(devices, bench, events, still=True)
 
 

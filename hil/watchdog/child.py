@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from hil.errors import HarnessError
+from hil.failure import on_failure
 from hil.watchdog.heart import Heart
 from hil.watchdog.line import line_pair
 
@@ -17,16 +18,18 @@ from hil.watchdog.line import line_pair
 class ChildProcess:
     """`python -P -m MODULE LINE HEART` in a session of its own, so that Ctrl-C does not reach it.
 
-    The line is its lifeline: its end says that this process is gone. Its standard output joins
-    standard error; `stdin` is this process's where a person may be asked, else nothing.
+    The line is its lifeline: its end says that this process is gone. A process that nobody
+    watches has no heart, and `more` follows the line. Its standard output joins standard error;
+    `stdin` is this process's where a person may be asked, else nothing.
     """
 
     def __init__(
-        self, module: str, heart: Heart, *, stdin: int | None, more: Sequence[int] = ()
+        self, module: str, heart: Heart | None, *, stdin: int | None, more: Sequence[int] = ()
     ) -> None:
         self.line, theirs = line_pair()
-        with theirs:
-            inherited = [theirs.fileno(), heart.fileno(), *more]
+        with theirs, on_failure(self.line.close):
+            hearts = [] if heart is None else [heart.fileno()]
+            inherited = [theirs.fileno(), *hearts, *more]
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", module, *map(str, inherited)],
@@ -36,7 +39,6 @@ class ChildProcess:
                     start_new_session=True,
                 )
             except OSError as error:
-                self.line.close()
                 raise HarnessError(f"{module} cannot be started: {error}") from error
 
     @property

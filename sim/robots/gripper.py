@@ -36,6 +36,8 @@ TRAVEL = 0.040
 """m: way of each finger; the opening is twice that."""
 WEAKEST_GRIP, STRONGEST_GRIP = 20.0, 70.0
 """N: the range of forces it is specified for; 70 N is what a Franka Hand holds for good."""
+GRIP = 30.0
+"""N: what its current is limited to unless something else is asked."""
 FINGER_SPEED = 0.05
 """m/s of each finger, as of a Franka Hand."""
 GRIP_CENTRE: Vector = (0.0, 0.0, 0.1034)
@@ -67,8 +69,9 @@ def opening_at(angle: float) -> float:
     return angle * RATIO * FINGERS
 
 
-def gripper() -> Robot:
-    """The gripper alone: base link `hand`, z out of the flange, fingers sliding along y."""
+def gripper(force: float = GRIP) -> Robot:
+    """The gripper alone: base link `hand`, z out of the flange, fingers sliding along y; its
+    current is limited so that a finger presses with at most `force` N."""
     body = Body("gripper", (_housing(), _finger("left", 1.0), _finger("right", -1.0)), _slides())
     return Robot(
         "gripper",
@@ -79,7 +82,7 @@ def gripper() -> Robot:
                 (("finger_left", RATIO), ("finger_right", RATIO)),
                 0.0,
                 TRAVEL / RATIO,
-                torque_for(STRONGEST_GRIP),
+                torque_for(force),
                 FINGER_SPEED / RATIO,
             ),
         ),

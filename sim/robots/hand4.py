@@ -38,7 +38,7 @@ FRICTION = 0.05
 """N·m that hold a joint without power; an estimate."""
 
 JOINTS = ("abd", "j1", "j2", "j3")
-RANGES = ((-0.9, 0.9), (-1.9, 2.4), (-1.9, 2.4), (-1.9, 2.4))
+RANGES = ((-0.9, 0.9), (-1.9, 2.4), (-1.9, 2.7), (-1.9, 2.4))
 """rad, of the four joints of a finger."""
 
 

@@ -4,9 +4,9 @@ Joint origins, ranges, torques and speeds are the published ones of the Franka E
 (`franka_description` of franka_ros, Apache-2.0). Masses, centres of mass and inertia tensors
 are those of the published identification (Gaz, Cognetti, Oliva, Robuffo Giordano, De Luca,
 "Dynamic Identification of the Franka Emika Panda Robot With Retrieval of Feasible Parameters
-Using Penalty-Based Optimization", IEEE RA-L 4(4), 2019) as the same package lists them, so
-the reflected inertia of the drives is in them. The bodies' shapes are primitives of about the
-real size and not the real parts.
+Using Penalty-Based Optimization", IEEE RA-L 4(4), 2019) as the same package lists them: they
+are found from motion, not by weighing parts, and are not the maker's own. The bodies' shapes
+are primitives of about the real size and not the real parts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from sim.robots.urdf import (
 )
 
 HOME = (0.0, -math.pi / 4, 0.0, -3 * math.pi / 4, 0.0, math.pi / 2, math.pi / 4)
-"""rad; the ready pose of the maker: flange 0.49 m above the table, pointing down."""
+"""rad; the maker's ready pose: flange 0.31 m in front of the base and 0.59 m above the table,
+pointing down."""
 
 FLANGE = Placement((0.0, 0.0, 0.107))
 """In the frame of `link7`, z out of the flange."""

@@ -107,9 +107,10 @@ def joint_step(limb: Limb, joints: FloatArray, twist: FloatArray, seconds: float
     if len(twist) == 6:
         jacobian = np.vstack([jacobian, LEVER * pose.jacobian[3:]])
         wanted = np.concatenate([wanted, LEVER * twist[3:] * seconds])
+    most = limb.speed * seconds
+    wanted = wanted / _excess(_solved(jacobian, wanted, _STEP_DAMPING), most)
     step = _inside(limb, joints, jacobian, wanted, _STEP_DAMPING)
-    excess = float((np.abs(step) / (limb.speed * seconds)).max(initial=1.0))
-    return step / excess
+    return step / _excess(step, most)
 
 
 def rotation_vector(matrix: FloatArray) -> FloatArray:
@@ -200,9 +201,7 @@ def _inside(
     free = np.ones(len(joints), dtype=np.bool_)
     while free.any():
         rest = wanted - jacobian[:, ~free] @ step[~free]
-        part = jacobian[:, free]
-        square = part @ part.T + damping**2 * np.eye(len(part))
-        step[free] = part.T @ np.linalg.solve(square, rest)
+        step[free] = _solved(jacobian[:, free], rest, damping)
         ahead = joints + step
         out = free & ((ahead < limb.lower) | (ahead > limb.upper))
         if not out.any():
@@ -210,6 +209,16 @@ def _inside(
         step[out] = np.clip(ahead, limb.lower, limb.upper)[out] - joints[out]
         free &= ~out
     return step
+
+
+def _solved(jacobian: FloatArray, wanted: FloatArray, damping: float) -> FloatArray:
+    square = jacobian @ jacobian.T + damping**2 * np.eye(len(jacobian))
+    return np.asarray(jacobian.T @ np.linalg.solve(square, wanted))
+
+
+def _excess(step: FloatArray, most: FloatArray) -> float:
+    """How many times too large a step is for its fastest joint; at least 1."""
+    return float((np.abs(step) / most).max(initial=1.0))
 
 
 def _start(limb: Limb, number: int) -> FloatArray:

@@ -45,8 +45,9 @@ from sim.robots.urdf import (
 _H = math.pi / 2
 _TURN = 2 * math.pi
 
-HOME = (0.0, -2.0, 2.0, -_H, -_H, 0.0)
-"""rad; elbow up, flange 0.49 m in front of the base and pointing down."""
+HOME = (-0.32, -1.8, 2.0, -_H - 0.2, -_H, -_H - 0.32)
+"""rad; elbow up, flange 0.41 m in front of the base and 0.40 m above the table, pointing down
+with its x to the front."""
 
 FLANGE = "wrist_3_link"
 """The link whose frame is the flange's, z out of it."""

@@ -79,14 +79,14 @@ def _script(draw: Draw, robot: Robot) -> Script:
         above = np.array([block[0], block[1], CLEAR_M])
         yield from hand.grip(angle_for(edge + 0.03), 0.2)
         yield from hand.reach(above, across)
-        block = desk.view.tracked["block"]
+        block = yield from desk.measured("block")
         yield from hand.reach([*block[:2], edge / 2], across)
         yield from hand.grip(angle_for(edge - 0.02))
         yield from hand.reach([*block[:2], CLEAR_M], across)
         # turn by what the block has to turn, and carry it by how it lies in the hand
         facing = turned_down(yaw_nearest(goal[3:]))
         yield from hand.reach([*goal[:2], CLEAR_M], facing)
-        off = desk.view.tracked["block"][:2] - hand.where()[0][:2]
+        off = (yield from desk.measured("block"))[:2] - hand.where()[0][:2]
         yield from hand.reach([*(goal[:2] - off), CLEAR_M], facing, 0.1)
         yield from hand.reach([*(goal[:2] - off), edge / 2 + 0.001], facing, 0.1)
         yield from hand.grip(angle_for(edge + 0.03), 0.4)

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from hil.clock import Deadline
 from hil.errors import RigError
+from hil.failure import on_failure
 
 _TAIL_BYTES = 4096
 _MAX_ANNOUNCEMENT = 65536
@@ -33,15 +34,15 @@ class Child:
         self.command = tuple(command)
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by `release`
         try:
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                start_new_session=True,
-            )
+            with on_failure(self._stderr.close):
+                self._process = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._stderr,
+                    start_new_session=True,
+                )
         except OSError as error:
-            self._stderr.close()
             raise RigError(f"twin: {name} cannot be started: {error}") from error
 
     @property

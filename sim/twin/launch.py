@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from hil.clock import Deadline, WallClock
 from hil.errors import RigError
+from hil.failure import on_failure
 from rigs.schema import Twin
 from sim.twin.child import Child
 from sim.twin.config import HostConfig, TwinConfig, parse_twin
@@ -123,11 +124,8 @@ def start(twin: Twin, base: Path, deadline: Deadline) -> ProcessTwin:
     """
     config = parse_twin(twin, base)
     running = ProcessTwin()
-    try:
+    with on_failure(running.stop):
         _start(running, config, deadline)
-    except BaseException:
-        running.stop()
-        raise
     return running
 
 

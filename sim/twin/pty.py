@@ -9,6 +9,7 @@ import tty
 from dataclasses import dataclass
 
 from hil.errors import RigError
+from hil.failure import on_failure
 from sim.twin.pacing import PacedOutput, Transmission
 
 _READ_CHUNK = 4096
@@ -54,10 +55,11 @@ class PtyPort:
                 f"no pseudo-terminal for an emulated device: {error.strerror}",
                 "check that /dev/pts is mounted and has free entries",
             ) from error
-        tty.setraw(self._slave)
-        self._set_baud(baud)
-        os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
+        with on_failure(self.close):
+            tty.setraw(self._slave)
+            self._set_baud(baud)
+            os.set_blocking(self._master, False)
+            self.path = os.ttyname(self._slave)
         self._output = PacedOutput()
         self._counters = LineCounters()
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hil import errors
 from hil.clock import Deadline
 from hil.errors import DeadlineMissed, HilError, LinkLost, ProtocolError
+from hil.failure import on_failure
 from sim.twin import wire
 
 _GONE_REMEDY = "the host process has ended; its standard error says why"
@@ -29,13 +30,12 @@ class SceneClient:
         self.close()
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            link.settimeout(_patience(deadline))
-            link.connect(self._address)
+            with on_failure(link.close):
+                link.settimeout(_patience(deadline))
+                link.connect(self._address)
         except TimeoutError as error:
-            link.close()
             raise self._late("connect") from error
         except OSError as error:
-            link.close()
             raise LinkLost(f"no host process at {self._address}: {error}", _GONE_REMEDY) from error
         self._socket = link
         self._unpacker = wire.Unpacker()

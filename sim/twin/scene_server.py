@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import ProtocolError, RigError
+from hil.failure import on_failure
 from sim.twin import wire
 
 Handler = Callable[[Mapping[str, Any]], Mapping[str, object]]
@@ -43,10 +44,10 @@ class SceneServer:
         self.path = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX)) / "scene"
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            self._listener.bind(str(self.path))
-            self._listener.listen(8)
+            with on_failure(self.close):
+                self._listener.bind(str(self.path))
+                self._listener.listen(8)
         except OSError as error:
-            self.close()
             raise RigError(
                 f"no socket at {self.path}: {error}",
                 "point TMPDIR at a folder with a short path that can hold sockets",

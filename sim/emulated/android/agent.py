@@ -10,7 +10,9 @@ import subprocess
 import termios
 import tty
 from asyncio.streams import FlowControlMixin
+from functools import partial
 
+from hil.failure import on_failure
 from sim.emulated.agent import EMULATOR, AgentOptions
 from sim.emulated.android.services import Took
 
@@ -60,8 +62,9 @@ class PhoneAgent:
         if path is None:
             return
         fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        tty.setraw(fd)
-        termios.tcflush(fd, termios.TCIOFLUSH)  # what was meant for a client before
+        with on_failure(partial(os.close, fd)):
+            tty.setraw(fd)
+            termios.tcflush(fd, termios.TCIOFLUSH)  # what was meant for a client before
         loop = asyncio.get_running_loop()
         from_agent = asyncio.StreamReader()
         source, _ = await loop.connect_read_pipe(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
+from drivers.dynamixel.codec1 import ErrorBit
+from drivers.dynamixel.codec2 import HardwareError
 from drivers.servo.registers import Table
 from hil.errors import HarnessError
 from sim.emulated.servo.memory import RegisterFile
@@ -17,6 +20,9 @@ OVERLOADED = 0.9
 
 _OVERLOAD_S = 1.0
 """How long; the maker publishes neither figure."""
+
+
+Bits = TypeVar("Bits", ErrorBit, HardwareError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +62,6 @@ class Bounds:
             registers.value("max_voltage_limit") + 0.05,
             registers.value("temperature_limit"),
         )
-
-    def voltage_is_wrong(self, motor: GearMotor) -> bool:
-        """Whether the supply is out of its range."""
-        return not self.lowest_voltage <= motor.voltage <= self.highest_voltage
 
 
 class Actuator:
@@ -107,10 +109,16 @@ class Actuator:
         """Encoder position before any offset of the registers."""
         return self._zero + round(self.body.position / self._count) + self._shift
 
-    @property
-    def overloaded(self) -> bool:
-        """Whether the load has been too high for too long."""
-        return self._overload_s > _OVERLOAD_S
+    def watched(self, bounds: Bounds, found: Bits) -> Bits:
+        """`found`, and what else the motor finds wrong with itself, in bits of its protocol."""
+        bits = type(found)
+        if not bounds.lowest_voltage <= self.motor.voltage <= bounds.highest_voltage:
+            found |= bits.INPUT_VOLTAGE
+        if self.motor.temperature > bounds.temperature:
+            found |= bits.OVERHEATING
+        if self._overload_s > _OVERLOAD_S:
+            found |= bits.OVERLOAD
+        return found
 
     @property
     def trajectory(self) -> tuple[int, float]:

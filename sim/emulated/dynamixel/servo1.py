@@ -186,14 +186,7 @@ class Servo1:
         return ErrorBit.INSTRUCTION
 
     def _watch_itself(self) -> None:
-        motor = self._actuator.motor
-        found = self._injected
-        if self._bounds.voltage_is_wrong(motor):
-            found |= ErrorBit.INPUT_VOLTAGE
-        if motor.temperature > self._bounds.temperature:
-            found |= ErrorBit.OVERHEATING
-        if self._actuator.overloaded:
-            found |= ErrorBit.OVERLOAD
+        found = self._actuator.watched(self._bounds, self._injected)
         if not found:
             return
         self._errors |= found

@@ -277,14 +277,7 @@ class Servo2:
         return bool(self._errors & HardwareError(self._memory.get("shutdown")))
 
     def _watch_itself(self) -> None:
-        motor = self._actuator.motor
-        found = self._injected
-        if self._bounds.voltage_is_wrong(motor):
-            found |= HardwareError.INPUT_VOLTAGE
-        if motor.temperature > self._bounds.temperature:
-            found |= HardwareError.OVERHEATING
-        if self._actuator.overloaded:
-            found |= HardwareError.OVERLOAD
+        found = self._actuator.watched(self._bounds, self._injected)
         if not found:
             return
         self._errors |= found

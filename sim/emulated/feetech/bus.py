@@ -1,25 +1,28 @@
-"""Several emulated servos on one half-duplex bus: bytes in, answers with due times out.
+"""Emulated servos of any models on one half-duplex bus: bytes in, answers with due times out.
 
 Pure arithmetic on stamps: no descriptor, no clock. What the timing models, and what not:
 
 * A request is complete when its last byte would have crossed the wire, ten bit times a byte
   after it was written (or after the request before it). It is carried out when it is handed
   over, up to that time early; the plant's step is longer than that at usual baud rates.
-* An answer starts a return delay after the request (register 7) and takes ten bit times a
-  byte. Servos have no processing time besides the return delay.
+* An answer starts a return delay after the request and takes ten bit times a byte. Servos have
+  no processing time besides the return delay.
 * SYNC READ is answered in the order of the ids asked, each a return delay after the one
   before. A servo that keeps silent leaves its slot empty and the next ones answer after the
   gap, as if each knew how long its predecessors take.
 * Broadcast PING is answered in slots by id, slot k beginning k answer times after the return
-  delay.
+  delay. Models that know of no slots answer all at once, and the host reads what the line makes
+  of it: low wins, bit by bit. What comes of two or more of them never has a right checksum.
 * Servos set to another baud rate than the line neither understand nor answer.
-* Collisions are not emulated: see `sim.twin.pacing.PacedOutput`.
+* Other collisions are not emulated: see `sim.twin.pacing.PacedOutput`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import and_
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,6 +39,8 @@ from drivers.feetech.codec import (
     ServoError,
     encode,
 )
+from drivers.feetech.registers import load_table
+from drivers.modelfiles import refuse_unknown
 from sim.emulated.feetech.faults import BusFaults, parse_control
 from sim.emulated.feetech.motor import MotorModel
 from sim.emulated.feetech.servo import Mounting, Servo
@@ -48,12 +53,17 @@ _FORGET_NS = 50_000_000  # a request broken off this long ago is noise
 
 
 class BusOptions(BaseModel):
-    """Options of emulator `sts3215-bus`."""
+    """Options of emulator `feetech-bus`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    joints: str = Field(min_length=1, description="arm whose servos sit on the bus")
+    joints: str = Field(min_length=1, description="arm or hand whose servos sit on the bus")
     baud: Literal[1_000_000, 500_000, 250_000, 128_000, 115_200, 76_800, 57_600, 38_400] = 1_000_000
-    supply_v: float = Field(default=12.0, ge=0, le=25, description="supply voltage at no load")
+    supply_v: float | None = Field(
+        default=None, ge=0, le=25, description="at no load; each servo's own if left out"
+    )
+    swapped: dict[str, str] = Field(
+        default_factory=dict, description="by joint: model of a servo that is not the arm's own"
+    )
 
 
 @dataclass(slots=True)
@@ -159,7 +169,7 @@ class ServoBus:
         address, length, ids = params[0], params[1], params[2:]
         if length > MAX_PARAMS:
             return []  # no answer could carry it
-        by_id = {servo.id: servo for servo in self._listening()}
+        by_id = {servo.id: servo for servo in self._listening() if servo.table.sync_read}
         answers: list[Transmission] = []
         slot_ns = complete_ns
         for servo_id in ids:
@@ -183,10 +193,15 @@ class ServoBus:
     def _broadcast_ping(self, complete_ns: int) -> list[Transmission]:
         slot_ns = wire_ns(_EMPTY_ANSWER, self._line_baud)
         answers: list[Transmission] = []
+        at_once: list[Transmission] = []
         for servo in sorted(self._listening(), key=lambda servo: servo.id):
-            start_ns = complete_ns + servo.return_delay_ns + servo.id * slot_ns
-            answers += self._send(servo.handle(Packet(BROADCAST, PING)), start_ns)
-        return answers
+            start_ns = complete_ns + servo.return_delay_ns
+            answer = servo.handle(Packet(BROADCAST, PING))
+            if servo.table.broadcast_ping:
+                answers += self._send(answer, start_ns + servo.id * slot_ns)
+            else:
+                at_once += self._send(answer, start_ns)
+        return [*_merged(at_once), *answers]
 
     def _listening(self) -> list[Servo]:
         return [servo for servo in self.servos if servo.baud == self._line_baud]
@@ -206,14 +221,26 @@ def _size(packet: Packet) -> int:
     return _EMPTY_ANSWER + len(packet.params)
 
 
+def _merged(answers: Sequence[Transmission]) -> list[Transmission]:
+    """Answers of one length that are sent at the same time, as the host reads them."""
+    if len(answers) < 2:
+        return list(answers)
+    columns = zip(*(answer.data for answer in answers), strict=True)
+    start_ns = min(answer.start_ns for answer in answers)
+    data = bytes(reduce(and_, column) for column in columns)
+    return [Transmission(start_ns, answers[0].baud, data)]
+
+
 def build(options: BusOptions) -> ServoBus:
     """The servos of arm `options.joints`, each for the joint of its name. Errors: BadInput."""
     arm = load_arm(options.joints)
-    model = MotorModel(supply=options.supply_v)
-    servos = {
-        row.name: Servo(arm.servo, Mounting(row.id, row.zero_count, row.sign), options.baud, model)
-        for row in arm.joints
-    }
+    refuse_unknown("swapped", options.swapped, f"the {arm.model}", "joints", arm.names)
+    model = MotorModel(options.supply_v)
+    servos = {}
+    for row, own in zip(arm.joints, arm.tables, strict=True):
+        table = load_table(options.swapped[row.name]) if row.name in options.swapped else own
+        mounting = Mounting(row.id, row.zero_count, row.sign)
+        servos[row.name] = Servo(table, mounting, options.baud, model)
     return ServoBus(servos, options.baud)
 
 

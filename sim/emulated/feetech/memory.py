@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from drivers.feetech.registers import Register, Table
+from sim.emulated.servo.memory import RegisterFile
 
 
-class Memory:
-    """Control table in action.
+class Memory(RegisterFile):
+    """Control table in action, of whatever model.
 
     The lock follows the maker's manual: with lock = 0 a write to the EEPROM part is kept
     over a power cycle; with lock = 1 it acts at once but is gone with the power. A write to
@@ -17,75 +15,39 @@ class Memory:
     what firmware does about them.
     """
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._owner: list[Register | None] = [None] * table.size
-        for register in table.registers.values():
-            self._owner[register.address : register.end] = [register] * register.size
-        self._kept: dict[str, int] = {}
-        self._bytes = table.image()
-
-    def power_cycle(self) -> None:
-        """RAM registers to their defaults, EEPROM registers to what was kept."""
-        self._bytes = self._table.image()
-        for name, value in self._kept.items():
-            self.put(name, value)
-
     def manufacture(self, name: str, value: int) -> None:
         """Set an EEPROM register for good, as the works or a set-up tool did.
 
         Errors: HarnessError for a value that the register cannot hold.
         """
-        self._store(self._table[name], self._table.encode(name, value))
-        self._kept[name] = value
+        self.table.encode(name, value)
+        self.keep(name, value)
 
-    def restore_defaults(self, but: Iterable[str]) -> None:
-        """EEPROM registers to their defaults for good, except those named."""
-        spared = set(but)
-        for register in self._table.registers.values():
-            if register.eeprom and register.name not in spared:
-                self.manufacture(register.name, register.default)
-
-    def get(self, name: str) -> int:
-        """Value of a register, with its sign."""
-        return self._table.decode(name, self._bytes)
+    def value_or(self, name: str, otherwise: float) -> float:
+        """Value of a register in its unit; `otherwise` where the model has none of that name."""
+        return self.value(name) if name in self.table else otherwise
 
     def put(self, name: str, value: int) -> None:
         """Set a register from inside the servo, whatever its access; saturates."""
-        register = self._table[name]
-        if register.sign_bit is None:
-            lowest, highest = 0, (1 << 8 * register.size) - 1
-        else:
-            highest = (1 << register.sign_bit) - 1
-            lowest = -highest
-        bounds = register.highest
-        if bounds is not None:
-            lowest, highest = max(lowest, register.lowest), min(highest, bounds)
-        self._store(register, self._table.encode(name, min(max(value, lowest), highest)))
-
-    def read(self, address: int, length: int) -> bytes:
-        """`length` bytes from `address` on; 0 where there is nothing."""
-        return bytes(self._bytes[address : address + length]).ljust(length, b"\0")
+        register = self.table[name]
+        if register.highest is not None:
+            value = min(max(value, register.lowest), register.highest)
+        super().put(name, value)
 
     def write(self, address: int, data: bytes) -> set[str]:
         """Write from the bus; returns the names of the registers that took it."""
         locked = self.get("lock") != 0
-        touched: dict[str, Register] = {}
-        for position, value in enumerate(data, start=address):
-            register = self._owner[position] if position < len(self._owner) else None
-            if register is not None and register.access == "rw":
-                self._bytes[position] = value
-                touched[register.name] = register
-        for name, register in touched.items():
-            self.put(name, self.get(name))
+        end = address + len(data)
+        taken = [one for one in self.touches(address, len(data)) if one.access == "rw"]
+        for register in taken:
+            first, last = max(register.address, address), min(register.end, end)
+            self._bytes[first:last] = data[first - address : last - address]
+            self.put(register.name, self.get(register.name))
             if register.eeprom and not locked:
-                self._kept[name] = self.get(name)
-        return set(touched)
+                self.keep(register.name, self.get(register.name))
+        return {register.name for register in taken}
 
     def set(self, name: str, value: int) -> None:
         """A write to one register as it comes from the bus: access, range and lock hold."""
-        register = self._table[name]
-        self.write(register.address, self._table.encode(name, value))
-
-    def _store(self, register: Register, data: bytes) -> None:
-        self._bytes[register.address : register.end] = data
+        register = self.table[name]
+        self.write(register.address, self.table.encode(name, value))

@@ -1,23 +1,23 @@
-"""What an STS3215 watches in itself: voltage, heat, current, overload.
+"""What a servo watches in itself: voltage, heat, overload, and current where it measures it.
 
-The time-outs and thresholds are registers (13-15, 28, 34-36, 38), and register 19 says which
-findings unload the motor. Over-current and overload have to last; both then stay until the
-torque is switched again, overload also until a goal on the other side of the joint comes.
+Time-outs and thresholds are registers, and one more says which findings unload the motor.
+Over-current and overload have to last; both then stay until the torque is switched again. An
+overload also ends with a new goal: with any, or with one on the other side of the joint, as the
+model's table says.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from drivers.feetech.codec import ServoError
 from sim.emulated.feetech.memory import Memory
-from sim.emulated.feetech.motor import Motor
-
-CURRENT_UNIT = 6.5e-3
-"""A per count of the current registers."""
+from sim.emulated.servo.motor import GearMotor
 
 UNPOWERING = ServoError.VOLTAGE | ServoError.ANGLE | ServoError.OVERHEAT | ServoError.CURRENT
-"""Findings that cut the motor where register 19 asks for it; overload only weakens it."""
+"""Findings that cut the motor where the unloading condition asks for it; overload only weakens
+it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,20 @@ class Thresholds:
     load_s: float
     weakened: float
     unloading: ServoError
+    any_goal: bool
 
     @classmethod
     def of(cls, memory: Memory) -> Thresholds:
         return cls(
-            voltage=(memory.get("min_voltage") / 10, memory.get("max_voltage") / 10),
-            temperature=memory.get("max_temperature"),
-            current=memory.get("protection_current") * CURRENT_UNIT,
-            current_s=memory.get("overcurrent_time") / 100,
-            load=memory.get("overload_torque") / 100,
-            load_s=memory.get("protection_time") / 100,
-            weakened=memory.get("protective_torque") / 100,
+            voltage=(memory.value("min_voltage"), memory.value("max_voltage")),
+            temperature=memory.value("max_temperature"),
+            current=memory.value_or("protection_current", math.inf),
+            current_s=memory.value_or("overcurrent_time", math.inf),
+            load=memory.value("overload_torque"),
+            load_s=memory.value("protection_time"),
+            weakened=memory.value("protective_torque"),
             unloading=ServoError(memory.get("unloading_condition")),
+            any_goal=memory.table.any_goal_ends_overload,
         )
 
 
@@ -63,7 +65,7 @@ class Protection:
         """The error byte of every answer."""
         return self._latched | self._passing | self.injected
 
-    def step(self, dt: float, motor: Motor, limits: Thresholds) -> None:
+    def step(self, dt: float, motor: GearMotor, limits: Thresholds) -> None:
         """Account for `dt` seconds of the motor's state."""
         self._passing = ServoError.NONE
         if not limits.voltage[0] <= motor.voltage <= limits.voltage[1]:
@@ -92,8 +94,8 @@ class Protection:
         self._latched = ServoError.NONE
         self._current_s = self._load_s = 0.0
 
-    def goal_reversed(self, way: float) -> None:
-        """A new goal lies `way` from here: away from the load, overload is over."""
-        if self._latched & ServoError.OVERLOAD and way * self.load_sign < 0:
+    def goal_given(self, way: float, limits: Thresholds) -> None:
+        """A new goal lies `way` from here, which may end an overload."""
+        if self._latched & ServoError.OVERLOAD and (limits.any_goal or way * self.load_sign < 0):
             self._latched &= ~ServoError.OVERLOAD
             self._load_s = 0.0

@@ -30,6 +30,14 @@ from sim.tasks.kit.seen import Seen
 P = TypeVar("P", bound=BaseModel)
 
 
+def _never(_witness: Mapping[str, float]) -> bool:
+    return False
+
+
+def _nothing(_seen: Seen, _draw: Draw, _asked: BaseModel) -> Mapping[str, float | None]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Job(Generic[P]):
     """One archetype.
@@ -54,8 +62,8 @@ class Job(Generic[P]):
     scene: Callable[[P, np.random.Generator, Robot], dict[str, object]]
     conditions: Callable[[Seen, Draw, P], tuple[Condition, ...]]
     script: Callable[[Draw, Robot], Script]
-    finished: Callable[[Mapping[str, float]], bool] = lambda _witness: False
-    measures: Callable[[Seen, Draw, P], Mapping[str, float | None]] = lambda *_: {}
+    finished: Callable[[Mapping[str, float]], bool] = _never
+    measures: Callable[[Seen, Draw, P], Mapping[str, float | None]] = _nothing
     tracks: bool = True
     action_limit: float = 0.05
     kind: str = "embodied"

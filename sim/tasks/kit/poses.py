@@ -65,29 +65,6 @@ def matrix_of(turn: FloatArray) -> FloatArray:
     )
 
 
-def rotation_vector(matrix: FloatArray) -> FloatArray:
-    """Axis times angle in rad, (3,), of a rotation (3, 3)."""
-    cosine = min(1.0, max(-1.0, (float(np.trace(matrix)) - 1.0) / 2.0))
-    angle = math.acos(cosine)
-    vector = np.array(
-        [
-            matrix[2, 1] - matrix[1, 2],
-            matrix[0, 2] - matrix[2, 0],
-            matrix[1, 0] - matrix[0, 1],
-        ]
-    )
-    sine = math.sin(angle)
-    if sine > 1e-6:
-        found: FloatArray = vector * (angle / (2.0 * sine))
-        return found
-    if cosine > 0:
-        return vector / 2.0
-    # half a turn: the axis is the column of R + I that is longest
-    columns = matrix + np.eye(3)
-    axis = columns[:, int(np.argmax(np.linalg.norm(columns, axis=0)))]
-    return np.asarray(axis / np.linalg.norm(axis) * math.pi)
-
-
 def from_vector(vector: FloatArray) -> FloatArray:
     """Rotation (3, 3) by axis times angle (3,): Rodrigues' formula."""
     angle = float(np.linalg.norm(vector))

@@ -8,7 +8,7 @@ A script knows what a policy may know, joints, tracked poses and sensors, and no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
@@ -17,9 +17,10 @@ from hil.kinematics import rotation
 from hil.task import Expert, View
 from sim.robots.kinematics import tool_pose
 from sim.robots.model import Robot
-from sim.tasks.kit.poses import DOWN, from_vector, rotation_vector
+from sim.robots.reach import rotation_vector
+from sim.tasks.kit.poses import DOWN, from_vector
 
-Moves = Iterator[None]
+Moves = Generator[None, None, None]
 Script = Callable[["Desk"], Moves]
 
 _LONGEST_TICK_S = 0.1
@@ -57,6 +58,19 @@ class Desk:
         end_s = self.view.elapsed_s + seconds
         while self.view.elapsed_s < end_s:
             yield
+
+    def measured(self, name: str, seconds: float = 0.25) -> Generator[None, None, FloatArray]:
+        """Where a tracked thing at rest is, (7,): the mean of what the tracker says meanwhile,
+        which has less noise than one pose. The first tenth of a second is left out, since a
+        tracker is late."""
+        yield from self.wait(0.1)
+        end_s, poses = self.view.elapsed_s + seconds, []
+        while not poses or self.view.elapsed_s < end_s:
+            pose = self.view.tracked[name]
+            poses.append(np.append(pose[:3], pose[3:] * math.copysign(1.0, pose[-1])))
+            yield
+        mean = np.mean(poses, axis=0)
+        return np.append(mean[:3], mean[3:] / np.linalg.norm(mean[3:]))
 
     def until(self, holds: Callable[[], bool], longest_s: float) -> Moves:
         """Do nothing until something holds, or for `longest_s` at most."""

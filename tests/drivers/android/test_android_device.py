@@ -17,7 +17,7 @@ from phone_bench import AGENT, CLOCK, SERIAL, Emulated, emulated_phone, opened, 
 from drivers.android.device import AndroidTerminal, build
 from drivers.android.server import AdbServer
 from drivers.transport.link import Link
-from hil.clock import VirtualClock
+from hil.clock import NS_PER_MS, VirtualClock
 from hil.contracts import (
     BenchContext,
     ClockSource,
@@ -283,7 +283,10 @@ def test_an_absent_phone_cannot_be_opened(emulated: Emulated) -> None:
         terminal(emulated.address).open(soon())
 
 
-def test_a_stalled_server_cannot_be_opened_and_holds_up_no_close(emulated: Emulated) -> None:
+def test_a_stalled_server_cannot_be_opened_and_holds_up_no_close(
+    emulated: Emulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.android.device._CLOSE_NS", 100 * NS_PER_MS)
     device = terminal(emulated.address)
     device.open(soon())
     emulated.control(stall=True)

@@ -16,13 +16,14 @@ def clock() -> WallClock:
 
 @pytest.fixture
 def chain() -> Iterator[ServoChain]:
-    """Six servos as they come from the works, standing at 2048 + 10 * id."""
+    """Six servos of the 7.4 V variant as they come from the works, standing at 2048 + 10 * id."""
     table = load_table("sts3215")
     memories = {}
     for servo in range(1, 7):
         memory = table.image()
         memory[table["id"].address] = servo
         for name, value in (
+            ("max_voltage", 80),
             ("present_position", 2048 + 10 * servo),
             ("present_voltage", 74),
             ("present_temperature", 31),

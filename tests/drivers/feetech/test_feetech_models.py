@@ -92,3 +92,11 @@ def test_the_scs_series_has_its_high_byte_first() -> None:
 
 def test_all_tables_of_the_folder_load() -> None:
     assert set(table_names("drivers.feetech")) == {"scs0009", *STS}
+
+
+def test_what_a_series_does_on_the_bus_is_told_by_its_table() -> None:
+    scs, sts = load_table("scs0009"), load_table("sts3215")
+    assert (scs.sync_read, sts.sync_read) == (False, True)
+    assert (scs.broadcast_ping, sts.broadcast_ping) == (False, True)
+    assert (scs["lock"].address, sts["lock"].address) == (48, 55)
+    assert not rustypot.Scs0009PyController.definition().supports_broadcast_ping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from servo_chain import READ, SYNC_READ, ServoChain
 
 from drivers.feetech.arm import FeetechArm, load_arm
+from drivers.feetech.arm_table import arm_names
 from drivers.feetech.parameters import ArmParameters
 from drivers.feetech.registers import load_table
 from drivers.servo.joints import JointSpec, JointTable
@@ -141,10 +143,59 @@ def test_both_series_do_not_fit_into_one_chain() -> None:
         FeetechArm(spec, table, ArmParameters(model="hand"), WallClock())
 
 
-def test_so100_has_six_joints_of_the_sts3215() -> None:
-    arm = load_arm("so100")
-    assert len(arm.joints) == 6
-    assert {table.model for table in arm.tables} == {"sts3215"}
+def test_who_is_there_is_asked_one_by_one(hand: FeetechArm, fingers: ServoChain) -> None:
+    fingers.silent = {2}
+    asked = len(fingers.requests)
+    looks = (hand.bus.present(soon(100)) for _ in range(20))
+    assert any(look == [1, 3] for look in looks), "a busy host may miss one in its 5 ms"
+    targets = [packet[2] for packet in fingers.requests[asked:]]
+    assert targets[:4] == [0, 1, 2, 3]
+    assert 254 not in targets
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [(0.0001, 1), (2.0, math.floor(2.0 / STEP)), (None, math.floor(5.0 / STEP))]
+)
+def test_goal_speed_is_never_0_which_would_be_the_fastest(
+    fingers: ServoChain, asked: float | None, told: int
+) -> None:
+    spec = DeviceSpec("hand", "feetech-arm", fingers.path, {}, Path())
+    parameters = ArmParameters(model="hand", goal_speed=asked)
+    device = FeetechArm(spec, joints(), parameters, WallClock())
+    device.open(soon())
+    device.close()
+    assert fingers.memories[3][46:48] == told.to_bytes(2, "big")
+
+
+def test_goal_speed_keeps_to_what_the_register_takes(fingers: ServoChain) -> None:
+    slow = replace(SCS["goal_speed"], highest=300)
+    table = replace(SCS, registers={**SCS.registers, "goal_speed": slow})
+    spec = DeviceSpec("hand", "feetech-arm", fingers.path, {}, Path())
+    robot = JointTable("hand", joints().joints, (table,) * len(IDS))
+    device = FeetechArm(spec, robot, ArmParameters(model="hand"), WallClock())
+    device.open(soon())
+    device.close()
+    assert fingers.memories[1][46:48] == (300).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("model", arm_names())
+def test_arms_of_the_folder_are_within_their_servos(model: str) -> None:
+    arm = load_arm(model)
     low, high = arm.scale.counts_within(arm.limits.lower, arm.limits.upper)
-    assert (low >= 0).all()
-    assert (high <= 4095).all()
+    for joint, table, least, most in zip(arm.joints, arm.tables, low, high, strict=True):
+        assert table["min_angle_limit"].default <= least < most
+        assert most <= table["max_angle_limit"].default
+        assert table.motor is not None
+        assert joint.velocity <= table.motor.no_load_speed
+
+
+@pytest.mark.parametrize(
+    ("model", "servos"),
+    [("so100", "6 sts3215"), ("so101", "6 sts3215"), ("amazing_hand", "8 scs0009")],
+)
+def test_arms_have_the_servos_that_they_are_built_of(model: str, servos: str) -> None:
+    arm = load_arm(model)
+    kinds = {table.model for table in arm.tables}
+    assert f"{len(arm.ids)} {kinds.pop()}" == servos
+    assert not kinds
+    assert arm.ids == tuple(range(1, len(arm.ids) + 1))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from descriptors import none_left
 
 from drivers.estop.hid import HidParameters, HidStop, hid_devices
 from hil.clock import Deadline, WallClock
@@ -105,3 +107,21 @@ def test_it_is_found_by_what_the_kernel_says_of_it(tmp_path: Path) -> None:
     one = both.model_copy(update={"serial": "B2"})
     with pytest.raises(DeviceNotFound, match="there is no /dev/hidraw1"):
         HidStop("stop", one, CLOCK, tmp_path).open(NOW)
+
+
+def test_one_that_goes_while_it_is_opened_is_let_go_of(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unplugged(*_: object) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    parameters = HidParameters(path=str(pipe.path), report_bytes=2, byte=1)
+    stop = HidStop("stop", parameters, CLOCK)
+    with monkeypatch.context() as patched:
+        patched.setattr("drivers.estop.hid.fcntl.ioctl", unplugged)
+        with none_left(), pytest.raises(LinkLost, match="is gone: No such device"):
+            stop.open(NOW)
+    stop.open(NOW)
+    pipe.report(7, 0)
+    assert not stop.pressed(NOW)
+    stop.close()

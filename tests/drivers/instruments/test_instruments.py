@@ -152,12 +152,24 @@ def test_an_instrument_of_one_s_own_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "row", ['line_end = "\u2028"', 'set_volts = "\u00dc {value}"', 'set_volts = "VOLT"']
+)
+def test_an_instrument_that_could_never_be_told(row: str, tmp_path: Path) -> None:
+    text = f'model = "mine"\nmost_volts = 30\nmost_amperes = 1\n{row}\n'
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    spec = DeviceSpec("it", "scpi-supply", "/dev/null", {"model": "mine.toml"}, tmp_path)
+    with pytest.raises(BadInput, match=row.partition(" ")[0]):
+        load(DRIVERS, "scpi-supply")(spec, BenchContext(CLOCK))
+
+
+@pytest.mark.parametrize(
     ("driver", "parameters", "says"),
     [
         ("scpi-supply", {"model": "nothing"}, "known: generic-meter, generic-supply"),
         ("scpi-meter", {"model": "generic-meter", "quantity": "lux"}, "it measures volts-dc"),
         ("usb-relay", {"model": "numato", "relays": {}}, "relays"),
         ("load-cell", {"most_n": 10, "unit": "stone"}, "known are N"),
+        ("load-cell", {"most_n": 10, "line_end": "\u2028"}, "no such line can carry"),
         ("hid-estop", {"report_bytes": 1, "byte": 0}, "vendor_id and product_id"),
     ],
 )

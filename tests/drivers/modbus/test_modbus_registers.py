@@ -18,6 +18,7 @@ from pump import Pump, pumped
 
 from drivers.modbus.generic import ModbusRegisters, build
 from drivers.modbus.register_file import RegisterFile, RegisterRow, load_register_file
+from hil.clock import NS_PER_MS
 from hil.contracts import BenchContext, Capability, DeviceSpec, Meter, Rescue, Switches, WireUse
 from hil.errors import BadInput, DeadlineMissed, DeviceFault, HarnessError, LinkLost
 from sim.emulated.modbus import EMULATOR
@@ -138,7 +139,10 @@ def test_safe_over_a_bad_line(box: Box, faults: dict) -> None:
     assert box.pump.status()["lamp"] is False
 
 
-def test_silent_board_is_told_though_it_cannot_be_proved(box: Box) -> None:
+def test_silent_board_is_told_though_it_cannot_be_proved(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.modbus.switching._ANSWER_NS", 50 * NS_PER_MS)
     device = box.opened()
     device.switch("lamp", True, soon())
     box.pump.control({"faults": {"silent": True}})

@@ -163,6 +163,28 @@ def test_reads_one_by_one_share_the_time(clock: VirtualClock) -> None:
     assert clock.now_ns() < deadline.at_ns - 5 * NS_PER_MS
 
 
+def test_servos_that_would_speak_at_once_are_asked_one_by_one(clock: VirtualClock) -> None:
+    answers = [[], [encode1(Packet1(1, 0))], [encode1(Packet1(2, 1))]]
+    line = Line(clock, *answers)
+    bus = Frame1Bus(line, clock, ping_all=False)
+    deadline = Deadline.after(clock, 21 * NS_PER_MS)
+    assert bus.present(deadline) == [1, 2], "as far as the time goes"
+    assert clock.now_ns() <= deadline.at_ns + NS_PER_MS
+    assert [frame[2] for frame in line.written] == [0, 1, 2, 3, 4, 5, 6]
+    assert all(frame[4] == 1 for frame in line.written)
+
+
+def test_ping_each_gives_every_servo_its_time_and_takes_no_other_for_it(
+    clock: VirtualClock,
+) -> None:
+    line = Line(clock, [encode1(Packet1(9, 0))], [], [encode1(Packet1(5, 0))])
+    bus = Frame1Bus(line, clock)
+    began_ns = clock.now_ns()
+    assert bus.ping_each((3, 4, 5), Deadline.after(clock, 60 * NS_PER_MS), 10 * NS_PER_MS) == [5]
+    assert 20 * NS_PER_MS <= clock.now_ns() - began_ns < 22 * NS_PER_MS
+    assert bus.faults()["wrong_id"] == 1
+
+
 def test_frames_of_a_tick_are_built_once(clock: VirtualClock) -> None:
     bus = DynamixelBus(Line(clock, *([[status(1)]] * 40)), clock)
     for length in range(40):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from drivers.terminal.agent import WRITE_TIMEOUT_S
 from drivers.terminal.device import TerminalAgent, build
 from hil.clock import Deadline, WallClock
 from hil.contracts import BenchContext, DeviceSpec, ModelImage
@@ -24,8 +25,9 @@ DOUBLE_ONNX = bytes.fromhex(
 DOUBLE = ModelImage("double", DOUBLE_ONNX, hashlib.sha256(DOUBLE_ONNX).hexdigest())
 
 _SERVE = (
-    "import sys; from drivers.terminal.agent import serve;"
-    "serve(None, True, float(sys.argv[1]), sys.stdout, True)"
+    "import sys; from drivers.terminal import agent;"
+    "agent.WRITE_TIMEOUT_S = float(sys.argv[2]);"
+    "agent.serve(None, True, float(sys.argv[1]), sys.stdout, True)"
 )
 
 
@@ -43,8 +45,10 @@ class Agent:
 
 
 @contextmanager
-def running_agent(delay_ms: float = 0.0) -> Iterator[Agent]:
-    command = [sys.executable, "-c", _SERVE, str(delay_ms)]
+def running_agent(
+    delay_ms: float = 0.0, write_timeout_s: float = WRITE_TIMEOUT_S
+) -> Iterator[Agent]:
+    command = [sys.executable, "-c", _SERVE, str(delay_ms), str(write_timeout_s)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

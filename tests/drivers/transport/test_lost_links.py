@@ -45,6 +45,7 @@ def test_every_cause_is_a_lost_link(
     monkeypatch: pytest.MonkeyPatch, peer: Peer, cause: Exception
 ) -> None:
     port = open_serial(peer.path, 1_000_000, CLOCK)
+    os.write(peer.fd, b"x")  # a line that is gone is readable too: nobody waits for it
     uses = {
         "read": lambda: port.read(soon()),
         "write": lambda: port.write(b"x", soon()),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from descriptors import none_left
 from serial import serial_for_url
 from wire_ends import CLOCK, Peer, Rfc2217Server, TcpPeer, read_exactly, soon
 
@@ -248,3 +249,18 @@ def test_moving_bytes_allocates_no_layers(peer: Peer) -> None:
     link.lift_faults()
     assert link._top is link.port
     link.close()
+
+
+def test_faults_that_cannot_be_put_in_close_port_and_capture(
+    peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("drivers.transport.link.FaultyTransport", fail)
+    faults = [{"kind": "delay", "delay_ms": 1}]
+    with none_left(), pytest.raises(MemoryError):
+        open_link(spec(peer.path, tmp_path, capture="a.wire", faults=faults), 1_000_000, CLOCK)
+    assert read_capture(tmp_path / "a.wire").complete
+    monkeypatch.undo()
+    open_link(spec(peer.path, tmp_path, faults=faults), 1_000_000, CLOCK).close()

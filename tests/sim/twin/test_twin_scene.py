@@ -63,8 +63,8 @@ def test_an_arranged_scene_is_tracked_and_watched(
 
 
 def test_a_scene_that_the_plant_does_not_know_is_refused(scene: PlantScene, within: Within) -> None:
-    with pytest.raises(BadInput, match="fixture"):
-        scene.arrange({"fixture": "trampoline"}, within(5))
+    with pytest.raises(BadInput, match="trampoline"):
+        scene.arrange({"elements": [{"kind": "trampoline"}]}, within(5))
     scene.ping(within(5))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from feetech_wire import BAUD, BYTE_NS, MODELS, START, STATE, ask, make_bus, packets, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,38 +23,16 @@ from drivers.feetech.codec import (
     Packet,
     encode,
 )
-from drivers.feetech.registers import load_table
 from hil.errors import BadInput
 from sim.emulated.feetech.bus import BusOptions, ServoBus, build
 from sim.emulated.feetech.faults import BusFaults
-from sim.emulated.feetech.motor import MotorModel
-from sim.emulated.feetech.servo import Mounting, Servo
+from sim.emulated.feetech.servo import Servo
 from sim.twin.emulator import Body, JointEmulator
-from sim.twin.pacing import Transmission
-
-BAUD = 1_000_000
-BYTE_NS = 10_000
-START = 5_000_000_000
-STATE = bytes((56, 15))
-
-
-def make_bus(ids: tuple[int, ...] = (1, 2, 3)) -> ServoBus:
-    table = load_table("sts3215")
-    servos = {f"joint {i}": Servo(table, Mounting(i, 2048, 1), BAUD, MotorModel()) for i in ids}
-    return ServoBus(servos, BAUD)
 
 
 @pytest.fixture
 def bus() -> ServoBus:
     return make_bus()
-
-
-def ask(bus: ServoBus, packet: Packet, now_ns: int = START) -> list[Transmission]:
-    return bus.receive(encode(packet), now_ns, BAUD)
-
-
-def packets(answers: list[Transmission]) -> list[Packet]:
-    return Decoder().feed(b"".join(answer.data for answer in answers))
 
 
 @pytest.mark.parametrize(
@@ -146,11 +125,6 @@ def test_broadcast_ping_is_answered_in_slots_by_id() -> None:
     assert answers[1].start_ns - answers[0].start_ns == 5 * 6 * BYTE_NS
 
 
-def value(bus: ServoBus, servo_id: int, address: int, length: int) -> int:
-    (answer,) = packets(ask(bus, Packet(servo_id, READ, bytes((address, length)))))
-    return int.from_bytes(answer.params, "little")
-
-
 def test_sync_write_gives_each_servo_its_own_part(bus: ServoBus) -> None:
     params = bytes((48, 2)) + b"\x01\x0a\x00" + b"\x03\x0b\x01"
     assert ask(bus, Packet(BROADCAST, SYNC_WRITE, params)) == []
@@ -158,18 +132,18 @@ def test_sync_write_gives_each_servo_its_own_part(bus: ServoBus) -> None:
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=40))
-def test_sync_packets_of_any_content_are_survived(params: bytes) -> None:
-    bus = make_bus((1, 2))
+@given(st.sampled_from(MODELS), st.binary(max_size=40))
+def test_sync_packets_of_any_content_are_survived(model: str, params: bytes) -> None:
+    bus = make_bus((1, 2), model)
     for code in (SYNC_WRITE, SYNC_READ):
         for answer in ask(bus, Packet(BROADCAST, code, params)):
             assert answer.start_ns >= START
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(max_size=60), max_size=8))
-def test_any_bytes_are_survived(pieces: list[bytes]) -> None:
-    bus = make_bus((1, 2))
+@given(st.sampled_from(MODELS), st.lists(st.binary(max_size=60), max_size=8))
+def test_any_bytes_are_survived(model: str, pieces: list[bytes]) -> None:
+    bus = make_bus((1, 2), model)
     now_ns = START
     for piece in pieces:
         now_ns += 1_000_000
@@ -256,10 +230,12 @@ def test_a_power_cycle_forgets_what_was_not_kept(bus: ServoBus) -> None:
     assert (status["torque_on"], status["torque_off_ns"]) == (0, 2 * START)
 
 
-def test_every_servo_drives_the_joint_of_its_name() -> None:
-    bus = build(BusOptions(joints="so101"))
+@pytest.mark.parametrize("arm", ["so101", "amazing_hand"])
+def test_every_servo_drives_the_joint_of_its_name(arm: str) -> None:
+    bus = build(BusOptions(joints=arm))
     assert isinstance(bus, JointEmulator)
-    assert bus.joints == load_arm("so101").names
-    bodies = [Body(0.1 * place, 0.0, 0.0) for place in range(6)]
+    assert bus.joints == load_arm(arm).names
+    assert [servo.table for servo in bus.servos] == list(load_arm(arm).tables)
+    bodies = [Body(0.1 * place, 0.0, 0.0) for place in range(len(bus.joints))]
     assert [drive.target for drive in bus.step(1e-3, bodies)] == [b.position for b in bodies]
     assert (bus.due_ns(), bus.wake(START)) == (None, [])
