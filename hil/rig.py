@@ -55,6 +55,11 @@ _CONTRACTS: Mapping[Capability, type] = {
     Capability.METER: Meter,
     Capability.SWITCHES: Switches,
     Capability.FORCE: Force,
+    Capability.FORCE_TORQUE: Sensor,
+    Capability.TACTILE: Sensor,
+    Capability.MICROPHONE: Sensor,
+    Capability.IMU: Sensor,
+    Capability.TRACKER: Sensor,
 }
 
 

@@ -6,9 +6,11 @@ from hil.clock import VirtualClock
 from hil.config import device_parameters
 from hil.contracts import BenchContext, DeviceSpec
 from hil.errors import BadInput, RigError
+from sim import sensors
 from sim.arm import ArmParameters, SimArm
 from sim.plant import Plant
 from sim.scene import SceneParameters, SimScene
+from sim.sensors import SensorParameters, SimSensor, TouchParameters
 
 
 def build_arm(spec: DeviceSpec, context: BenchContext) -> SimArm:
@@ -22,6 +24,18 @@ def build_scene(spec: DeviceSpec, context: BenchContext) -> SimScene:
     plant, clock = _bench(spec, context)
     device_parameters(spec, SceneParameters)
     return SimScene(spec.role, plant, clock)
+
+
+def build_wrench(spec: DeviceSpec, context: BenchContext) -> SimSensor:
+    """Entry point `sim-wrench`. Errors: BadInput for parameters or a bench it cannot use."""
+    plant, clock = _bench(spec, context)
+    return sensors.wrench(spec.role, plant, clock, device_parameters(spec, SensorParameters))
+
+
+def build_touch(spec: DeviceSpec, context: BenchContext) -> SimSensor:
+    """Entry point `sim-touch`. Errors: BadInput for parameters or a bench it cannot use."""
+    plant, clock = _bench(spec, context)
+    return sensors.touch(spec.role, plant, clock, device_parameters(spec, TouchParameters))
 
 
 def _bench(spec: DeviceSpec, context: BenchContext) -> tuple[Plant, VirtualClock]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,23 @@ class Layout:
     """Of the contact solver, see `sim.world.World`."""
 
 
+class Probe(Protocol):
+    """A sensor that is fed with what is true in the plant, on a grid of its own."""
+
+    def restart(self, seed: int, origin_ns: int) -> None:
+        """A new scene, whose time begins at `origin_ns` of the bench's clock."""
+        ...
+
+    @property
+    def next_ns(self) -> int:
+        """The instant of its next sample."""
+        ...
+
+    def take(self, stamp_ns: int) -> None:
+        """Sample, at a step that is at or after that instant."""
+        ...
+
+
 class Plant:
     """Robots and a scene; SI units, arrays (n,) over the motors of all robots in order.
 
@@ -80,6 +98,8 @@ class Plant:
         self._elements: Sequence[Element] = ()
         self._tracking = Tracking((), {}, step_hz)
         self._controller: Callable[[], None] | None = None
+        self._probes: list[Probe] = []
+        self._seed = 0
         self._origin_ns = 0
         self._steps_done = 0
         self.arrangement = 0
@@ -127,7 +147,7 @@ class Plant:
             self._sensed()
         for watching in self._watching:
             watching.after_step()
-        self._tracking.follow(self._steps_done)
+        self._look()
 
     def arrange(self, scene: Mapping[str, object], joint_position: FloatArray | None) -> None:
         """Build the world again with the elements of `scene` (a task's draw).
@@ -164,9 +184,19 @@ class Plant:
         """Let `controller` run before each step of `advance_to`, as a servo's own loop does."""
         self._controller = controller
 
+    def probe(self, probe: Probe) -> None:
+        """Let `probe` sample from the next scene on."""
+        self._probes.append(probe)
+
+    def truth(self, robot: int) -> tuple[World, Robot, Placed]:
+        """Where a probe finds what it samples; anew in every scene."""
+        return self._world, self.robots[robot], self._bodies[robot]
+
     def start_at(self, stamp_ns: int) -> None:
         """Plant time counts from `stamp_ns` of the bench's clock."""
         self._origin_ns, self._steps_done = stamp_ns, 0
+        for probe in self._probes:
+            probe.restart(self._seed, stamp_ns)
 
     def advance_to(self, stamp_ns: int) -> None:
         """Do the whole steps that are due at `stamp_ns` of the bench's clock."""
@@ -178,7 +208,7 @@ class Plant:
                     self._controller()
                 self.step()
             else:
-                self._burst(min(due, self._tracking.next_step(self._steps_done)))
+                self._burst(min(due, self._next_look()))
 
     def close(self) -> None:
         """Free the world; may be called twice."""
@@ -189,7 +219,24 @@ class Plant:
         steps = until - self._steps_done
         self._world.step(steps)
         self._count(steps)
+        self._look()
+
+    def _next_look(self) -> int:
+        """The next step that must not be run over."""
+        steps = [self._tracking.next_step(self._steps_done)]
+        for probe in self._probes:
+            passed_ns = max(0, probe.next_ns - self._origin_ns)
+            steps.append(max(self._steps_done + 1, -(-passed_ns * self._step_hz // NS_PER_S)))
+        return min(steps)
+
+    def _look(self) -> None:
+        """Let tracker and probes sample that are due after this step."""
         self._tracking.follow(self._steps_done)
+        if self._probes:
+            now_ns = self._origin_ns + -(-self._steps_done * NS_PER_S // self._step_hz)
+            for probe in self._probes:
+                if probe.next_ns <= now_ns:
+                    probe.take(now_ns)
 
     def _count(self, steps: int) -> None:
         self._steps_done += steps
@@ -230,6 +277,7 @@ class Plant:
         self._acting = [one for one in elements if isinstance(one, Acting)]
         self._watching = [one for one in elements if isinstance(one, Watching)]
         self._tracking = Tracking(elements, scene.get("tracker", {}), self._step_hz)
+        self._seed = self._tracking.seed
 
     def _refuse_overlap(self, element: Element) -> None:
         depth = max(

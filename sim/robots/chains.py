@@ -41,6 +41,12 @@ def tool_on(body: Body, link: str, placed: Placement | None = None) -> Tool:
     )
 
 
+def palmar(radius: float, length: float) -> Placement:
+    """Of a round fingertip with its centre `length` m up its link: the side to which it bends
+    (x), where the pad is."""
+    return Placement((radius, 0.0, length), (0.0, math.pi / 2, 0.0))
+
+
 def rpy_of(matrix: FloatArray) -> Vector:
     """URDF roll, pitch, yaw in rad of a rotation (3, 3) or a transform (4, 4).
 

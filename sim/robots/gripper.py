@@ -20,12 +20,14 @@ through the gear was as good in force, and less symmetric (0.04 mm).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hil.kinematics import Placement
 from sim.robots.chains import tool_on
 from sim.robots.mass import made_of
-from sim.robots.model import Motor, Robot
+from sim.robots.model import Motor, Robot, Tip
 from sim.robots.urdf import Body, Box, Colour, Cylinder, Joint, Link, Part, Vector
 
 MOTOR = "gripper"
@@ -43,6 +45,7 @@ FINGER_SPEED = 0.05
 GRIP_CENTRE: Vector = (0.0, 0.0, 0.1034)
 """m, gripper frame: between the pads."""
 
+_PAD_AT = 0.045  # m: middle of a pad, in front of its slide
 _STROKE_AT = 0.0584  # m: where the fingers' slides are, in front of the flange
 _METAL: Colour = (0.86, 0.87, 0.88, 1.0)
 _DARK: Colour = (0.16, 0.16, 0.18, 1.0)
@@ -72,7 +75,8 @@ def opening_at(angle: float) -> float:
 def gripper(force: float = GRIP) -> Robot:
     """The gripper alone: base link `hand`, z out of the flange, fingers sliding along y; its
     current is limited so that a finger presses with at most `force` N."""
-    body = Body("gripper", (_housing(), _finger("left", 1.0), _finger("right", -1.0)), _slides())
+    links = (_housing(), _finger("left", 1.0), _finger("right", -1.0))
+    body = Body("gripper", links, _slides(force))
     return Robot(
         "gripper",
         body,
@@ -88,7 +92,10 @@ def gripper(force: float = GRIP) -> Robot:
         ),
         np.array([TRAVEL / RATIO]),
         {"grip": tool_on(body, "hand", Placement(GRIP_CENTRE))},
-        tips={"left": "left_finger", "right": "right_finger"},
+        tips={
+            "left": Tip("left_finger", Placement((0.0, 0.0, _PAD_AT), (math.pi / 2, 0.0, 0.0))),
+            "right": Tip("right_finger", Placement((0.0, 0.0, _PAD_AT), (-math.pi / 2, 0.0, 0.0))),
+        },
         grip_links=("left_finger", "right_finger"),
     )
 
@@ -103,12 +110,12 @@ def _finger(side: str, sign: float) -> Link:
     """Origin on the slide, in the plane where the pads meet; y points along the slide."""
     carriage = Part(Box((0.020, 0.024, 0.016)), (0.0, sign * 0.016, 0.008), colour=_DARK)
     finger = Part(Box((0.020, 0.012, 0.042)), (0.0, sign * 0.010, 0.035), colour=_METAL)
-    pad = Part(Box((0.020, 0.004, 0.022)), (0.0, sign * 0.002, 0.045), colour=_RUBBER)
+    pad = Part(Box((0.020, 0.004, 0.022)), (0.0, sign * 0.002, _PAD_AT), colour=_RUBBER)
     inertial = made_of((carriage, 0.030), (finger, 0.030), (pad, 0.004))
     return Link(f"{side}_finger", inertial, (carriage, finger, pad))
 
 
-def _slides() -> tuple[Joint, ...]:
+def _slides(force: float) -> tuple[Joint, ...]:
     return tuple(
         Joint(
             f"finger_{side}",
@@ -118,7 +125,7 @@ def _slides() -> tuple[Joint, ...]:
             (0.0, 0.0, _STROKE_AT),
             axis=(0.0, sign, 0.0),
             upper=TRAVEL,
-            effort=STRONGEST_GRIP,
+            effort=force,
             velocity=FINGER_SPEED,
         )
         for side, sign in (("left", 1.0), ("right", -1.0))

@@ -21,9 +21,9 @@ import numpy as np
 from hil.contracts import FloatArray
 from hil.errors import BadInput
 from hil.kinematics import Placement
-from sim.robots.chains import tool_on
+from sim.robots.chains import palmar, tool_on
 from sim.robots.mass import made_of
-from sim.robots.model import Motor, Robot
+from sim.robots.model import Motor, Robot, Tip
 from sim.robots.urdf import Body, Box, Capsule, Colour, Cylinder, Joint, Link, Part, Sphere
 
 STALL_TORQUE, STALL_CURRENT = 0.93, 1.8
@@ -135,7 +135,10 @@ def hand(plan: HandPlan = PLAN) -> Robot:
         np.tile(finger_joints(*HOME_FINGER, plan=plan), plan.fingers),
         {"palm": tool_on(body, "palm", surface)}
         | {f"f{number}": tool_on(body, f"f{number}_l3", tip) for number in numbers},
-        tips={f"f{number}": f"f{number}_l3" for number in numbers},
+        tips={
+            f"f{number}": Tip(f"f{number}_l3", palmar(plan.thickness, plan.lengths[-1]))
+            for number in numbers
+        },
         self_collision=True,
         grip_links=tuple(f"f{number}_l{link}" for number in numbers for link in (1, 2, 3)),
     )

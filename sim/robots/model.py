@@ -74,14 +74,22 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Tip:
+    """The pad of a fingertip: on which link, and where in its frame. The pad's z points out of
+    it, the origin is in its middle (see `sim.sensing.tactile`)."""
+
+    link: str
+    placed: Placement
+
+
+@dataclass(frozen=True, slots=True)
 class Robot:
     """One robot, standing at its own origin.
 
     Attributes:
         home: position of each motor at rest, clear of the table, rad.
         tools: by name; the first is the one that tasks mean unless they say.
-        tips: links that carry a tactile pad, by name of the fingertip; the pad's centre in the
-            link's frame is the origin of the link's last part.
+        tips: by name of the fingertip, where its tactile pad is.
         wrist: joint behind which force and torque are sensed; empty where there is none.
         self_collision: whether its own links collide with each other (fingers of a hand).
         grip_friction: Coulomb coefficient of its fingertips against a material of 1.
@@ -93,7 +101,7 @@ class Robot:
     motors: tuple[Motor, ...]
     home: FloatArray
     tools: Mapping[str, Tool]
-    tips: Mapping[str, str] = field(default_factory=dict)
+    tips: Mapping[str, Tip] = field(default_factory=dict)
     wrist: str = ""
     self_collision: bool = False
     grip_friction: float = 1.0

@@ -22,7 +22,9 @@ def prefixed(robot: Robot, prefix: str) -> Robot:
         body=body,
         motors=tuple(_renamed_motor(motor, prefix) for motor in robot.motors),
         tools={name: _on(body, tool, prefix) for name, tool in robot.tools.items()},
-        tips={prefix + name: prefix + link for name, link in robot.tips.items()},
+        tips={
+            prefix + name: replace(tip, link=prefix + tip.link) for name, tip in robot.tips.items()
+        },
         wrist=prefix + robot.wrist if robot.wrist else "",
         grip_links=tuple(prefix + link for link in robot.grip_links),
     )

@@ -182,7 +182,16 @@ COLUMNS = ("x", "y", "z", "qx", "qy", "qz", "qw", "speed", "spin")
 
 def body_of(spec: BodySpec) -> Body:
     """One link whose frame is the body's own; inertia about the common centre of mass."""
-    return Body(spec.name, [Link(spec.name, inertial_of(spec.parts, spec.mass), tuple(part.part for part in spec.parts))])
+    return Body(
+        spec.name,
+        [
+            Link(
+                spec.name,
+                inertial_of(spec.parts, spec.mass),
+                tuple(part.part for part in spec.parts),
+            )
+        ],
+    )
 
 
 def inertial_of(parts: Sequence[PartSpec], mass: float) -> Inertial:

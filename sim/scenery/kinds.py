@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from hil.config import validate
 from hil.errors import BadInput
-from sim.scenery import bodies, mechanisms
+from sim.scenery import bodies, mechanisms, shoves
 from sim.scenery.element import Element, Stage
 from sim.tasks.press_scene import SwitchScene, WallSwitch
 
@@ -28,6 +28,7 @@ def known() -> Mapping[str, Kind]:
     return {
         "body": Kind(bodies.BodySpec, bodies.build),
         "mechanism": Kind(mechanisms.MechanismSpec, mechanisms.build),
+        "shoves": Kind(shoves.ShovesSpec, shoves.build),
         "wall-switch": Kind(
             SwitchScene, lambda stage, spec: WallSwitch(stage.world, stage.robots[0], spec)
         ),

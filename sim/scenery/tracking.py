@@ -47,6 +47,11 @@ class Tracking:
         self._waiting: deque[tuple[int, dict[str, FloatArray]]] = deque()
         self._seen = self._measured()
 
+    @property
+    def seed(self) -> int:
+        """Of what is random in this episode's sensors."""
+        return self._spec.seed
+
     def next_step(self, done: int) -> int:
         """The next step after `done` that must not be run over."""
         return _FAR if not self._period else (done // self._period + 1) * self._period

@@ -14,8 +14,8 @@ from sim.twin.config import HostConfig
 from sim.twin.emulator import Scalar
 from sim.twin.station import Station
 
-SERVO_BUS = "sts3215-bus"
-"""The emulator that `fault` and `power_cycle` are for; any other is reached by `control`."""
+SERVO_BUSES = ("feetech-bus", "sts3215-bus")
+"""The emulators that `fault` and `power_cycle` are for; any other is reached by `control`."""
 
 Status = Callable[[], Mapping[str, Scalar]]
 
@@ -119,7 +119,7 @@ class SceneDesk:
         return station
 
     def _servo_bus(self) -> Station:
-        buses = [station for station in self._stations.values() if station.kind == SERVO_BUS]
+        buses = [station for station in self._stations.values() if station.kind in SERVO_BUSES]
         if not buses:
             raise CapabilityMissing("this twin has no servo bus")
         if len(buses) > 1:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harming import twin_bench
@@ -18,9 +19,11 @@ from drivers.feetech.arm_table import load_arm
 from drivers.feetech.registers import Table, load_table
 from drivers.servo.chain import ServoChain
 from hil.catalogue import load_rig, rig_files
+from hil.check import hosts
 from hil.check.examine import examine
 from hil.check.model import Part, Report, Result, State
 from hil.check.wanted import Wanted
+from hil.loop.fitness import HostState
 from hil.safety import StopRequest
 from rigs.rights import udev_rules
 from sim.emulated.feetech.bus import ServoBus
@@ -42,6 +45,21 @@ sys.stdin.read()
 """
 
 Results = list[Result]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_look_at_the_host() -> Iterator[None]:
+    """It is the same host for all of these, and a look at it takes a second."""
+    look, seen = hosts.self_test, list[HostState]()
+
+    def once(*arguments: Any) -> HostState:
+        if not seen:
+            seen.append(look(*arguments))
+        return seen[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hosts, "self_test", once)
+        yield
 
 
 def check(name: str, served: dict[str, str] | None = None, **changes: object) -> Results:

@@ -61,6 +61,7 @@ METER = {"model": "generic-meter", "quantity": "volts-dc"}
 
 CASES = [
     Case("so101", "feetech-arm", "twin-so101"),
+    Case("amazing-hand", "feetech-arm", "twin-amazing-hand"),
     Case("koch", "dynamixel-chain", "twin-koch"),
     Case("leap", "dynamixel-chain", "twin-leap-hand"),
     Case("damiao", "damiao-chain", "twin-damiao-arm", NO_CHECKSUM),
@@ -119,6 +120,8 @@ NO_CASE = {
     "sim-arm": "no line: an object of the simulation",
     "sim-terminal": "no line: an object of the simulation",
     "sim-scene": "no line: an object of the simulation",
+    "sim-touch": "no line: an object of the simulation",
+    "sim-wrench": "no line: an object of the simulation",
 }
 
 

@@ -31,6 +31,7 @@ FOLDER = Path(__file__).parents[2] / "rigs"
 RIGS = sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 TWIN_OF = {
+    "amazing-hand": "twin-amazing-hand",
     "android-phone": "twin-android-phone",
     "camera": "twin-camera",
     "damiao-arm": "twin-damiao-arm",

@@ -33,11 +33,15 @@ def bench() -> Iterator[Bench]:
 
 
 def plan_with(
-    monkeypatch: pytest.MonkeyPatch, faults: list[dict[str, Any]], rig_name: str = "twin-so101"
+    monkeypatch: pytest.MonkeyPatch,
+    faults: list[dict[str, Any]],
+    rig_name: str = "twin-so101",
+    **loop: object,
 ) -> Plan:
-    """A plan of one episode of the scenario, with faults in its links."""
+    """A plan of one episode of the scenario, with faults in its links and changes of its loop."""
     scenario, path = load_scenario(SCENARIO)
     data = scenario.model_dump(by_alias=True) | {"faults": faults}
+    data["loop"] |= loop
     made = validate(data, Scenario, str(path))
     monkeypatch.setattr(freezing, "load_scenario", lambda _: (made, path))
     rig, rig_path = load_rig(rig_name)
@@ -126,8 +130,9 @@ def test_a_functional_run_over_rfc2217(
     remote = text.replace('{ twin = "servo-bus" }', f'{{ url = "{server.url}" }}')
     # a network, and a server in this very process, take longer than the bus
     rig.write_text(remote.replace("baud = 1_000_000\n\n[[", "answer_timeout_ms = 100\n\n[[", 1))
+    plan = plan_with(monkeypatch, [], str(rig), duration_s=2.0)
     try:
-        ending, run = run_on(plan_with(monkeypatch, [], str(rig)), bench, tmp_path / "run")
+        ending, run = run_on(plan, bench, tmp_path / "run")
     finally:
         server.close()
     assert ending.outcome == "complete", ending.reason

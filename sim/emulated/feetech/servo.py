@@ -68,7 +68,7 @@ class Mounting:
 
 
 class Servo:
-    """One servo as it came from the works, set up for its place and its bus.
+    """One servo as it came from the works, set up for its place and its bus; `table` is what it is.
 
     Errors: HarnessError for an id that the control table does not allow; BadInput for a rate that
     it has no code for, and for a table without the figures of the motor.

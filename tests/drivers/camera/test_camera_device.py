@@ -150,8 +150,10 @@ def test_no_frame_by_the_deadline(emulated: Emulated, eye: OpenCvCamera) -> None
     eye.newest(soon())
     with pytest.raises(DeadlineMissed, match="no new frame in time"):
         take_all(eye, 0.3)
+    before = eye.counters()["missed"]
     emulated.control(stall=False)
-    assert eye.newest(soon()).missed > 0  # the stall shows in the gap
+    eye.newest(soon())
+    assert eye.counters()["missed"] - before > 5  # the stall shows in the gap
 
 
 def test_a_second_owner_is_refused(emulated: Emulated, eye: OpenCvCamera) -> None:
@@ -165,16 +167,17 @@ def test_a_second_owner_is_refused(emulated: Emulated, eye: OpenCvCamera) -> Non
 
 
 def test_a_stream_silent_for_too_long_has_ended(emulated: Emulated) -> None:
-    with opened(emulated.url, read_timeout_s=0.3) as eye:
+    with opened(emulated.url, read_timeout_s=0.5) as eye:
+        frames_until(eye, "frames", 10)
         emulated.control(stall=True)
-        with pytest.raises(LinkLost, match=r"sent no picture for 0\.3 s"):
+        with pytest.raises(LinkLost, match=r"sent no picture for 0\.5 s"):
             take_all(eye)
         with pytest.raises(LinkLost):
             eye.newest(soon())
         assert not finding(eye, "answers").ok
         emulated.control(stall=False)
         eye.open(soon())
-        assert eye.newest(soon()).index == 0
+        assert eye.newest(soon()).index < 10, "counted anew"
 
 
 def test_hang_up(emulated: Emulated, eye: OpenCvCamera) -> None:
@@ -192,7 +195,8 @@ def test_freeze_shows_in_frames_counters_and_health(emulated: Emulated) -> None:
         assert last.repeated
         assert found_bad(eye, "freeze")
         emulated.control(freeze=False)
-        while eye.newest(soon()).repeated:
+        deadline = soon()
+        while eye.newest(deadline).repeated:
             continue
         assert finding(eye, "freeze").ok
 

@@ -15,6 +15,7 @@ from camera_bench import opened, soon
 from rtsp_camera import RATE_HZ, rtsp_camera
 
 from hil.clock import NS_PER_S
+from hil.contracts import Frame
 from hil.errors import LinkLost
 from sim.emulated.mjpeg.mark import read
 
@@ -23,20 +24,23 @@ def test_rtsp_frames_carry_the_cameras_own_stamps() -> None:
     with rtsp_camera(320, 240) as served, opened(served.url, rate_hz=RATE_HZ) as eye:
         frames = [eye.newest(soon()) for _ in range(8)]
         for before, after in pairwise(frames):
-            first, second = read(before.image), read(after.image)
-            assert first is not None
-            assert second is not None
-            steps = second.number - first.number
+            steps = _number(after) - _number(before)
             # the stamp is of the picture, however late it came
             stamped_ns = after.device_stamp_ns - before.device_stamp_ns
             assert stamped_ns == pytest.approx(steps * NS_PER_S / RATE_HZ, abs=1e6)
         assert eye.identity(soon()).detail["source"] == served.url
-        # what piled up while the stream was opened is not among them
-        assert frames[0].index == 0
-        assert frames[0].device_stamp_ns > NS_PER_S / 4
+        # what piled up while the stream was opened is not among them; others may have come since
+        assert _number(frames[0]) - frames[0].index > RATE_HZ / 4
         served.close()
         with pytest.raises(LinkLost, match="ended the stream"):
             _take_all(eye)
+
+
+def _number(frame: Frame) -> int:
+    """Which of the camera's pictures it is."""
+    mark = read(frame.image)
+    assert mark is not None
+    return mark.number
 
 
 def _take_all(eye: object) -> None:

@@ -79,7 +79,8 @@ def test_two_arms_stand_in_one_world_with_names_of_their_own() -> None:
     left = prefixed(panda.robot(), "left_")
     assert left.names[-1] == "left_gripper"
     assert left.wrist == "left_joint7"
-    assert left.tips == {"left_left": "left_left_finger", "left_right": "left_right_finger"}
+    links = {name: tip.link for name, tip in left.tips.items()}
+    assert links == {"left_left": "left_left_finger", "left_right": "left_right_finger"}
     with loaded(left.body) as body:
         body.stand(joints_at(left, left.home))
         tool = left.tools["grip"]

@@ -146,7 +146,7 @@ def test_without_the_gear_a_side_load_carries_the_fingers_away() -> None:
 
 def test_torque_and_force_and_angle_and_opening_are_inverse() -> None:
     motor = table.gripper().motors[0]
-    assert table.force_at(motor.torque) == pytest.approx(70.0)
+    assert table.force_at(motor.torque) == pytest.approx(table.GRIP)
     assert table.torque_for(20.0) == pytest.approx(0.4)
     assert table.opening_at(motor.upper) == pytest.approx(0.080)
     assert table.angle_for(0.05) == pytest.approx(2.5)
@@ -160,7 +160,7 @@ def test_the_pads_meet_when_it_is_closed_and_are_the_stated_opening_apart() -> N
             body.stand(joints_at(made, np.array([angle])))
             faces = []
             for tip, sign in (("left", -1.0), ("right", 1.0)):
-                link = next(known for known in made.body.links if known.name == made.tips[tip])
+                link = next(known for known in made.body.links if known.name == made.tips[tip].link)
                 pad = link.parts[-1]
                 assert isinstance(pad, Part)
                 assert isinstance(pad.shape, Box)

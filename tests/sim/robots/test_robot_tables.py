@@ -120,11 +120,8 @@ def test_home_is_in_range_and_no_link_is_in_another(model: Model) -> None:
 
 def test_names_point_to_something(model: Model) -> None:
     made, body = model
-    for link in (*made.tips.values(), *made.grip_links):
+    for link in (*(tip.link for tip in made.tips.values()), *made.grip_links):
         assert link in body.links
-    for tip, link in made.tips.items():
-        parts = next(known.parts for known in made.body.links if known.name == link)
-        assert parts, f"the pad of {tip} is the last part of {link}"
     if made.wrist:
         assert made.wrist in body.joints
     for tool in made.tools.values():

@@ -74,7 +74,7 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 def at(device: FeetechArm, target: FloatArray) -> Callable[[], bool]:
-    return lambda: bool(np.nanmax(np.abs(device.read(soon()).position - target)) < 2 * STEP)
+    return lambda: bool((np.abs(device.read(soon()).position - target) < 2 * STEP).all())
 
 
 def findings(device: FeetechArm) -> dict[str, Finding]:
