@@ -8,21 +8,24 @@ from typing import Any
 import click
 
 from hil.catalogue import load_profile, load_scenario, profile_files, scenario_files
+from hil.cli.shown import show
 
 
 @click.command("scenarios")
 @click.argument("name", required=False)
+@click.option("--brackets", is_flag=True, help="Print floors and ceilings as a Markdown page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(name: str | None, as_json: bool) -> None:
+def command(name: str | None, brackets: bool, as_json: bool) -> None:
     """List the scenarios and profiles, or show the scenario called NAME."""
     if name:
-        scenario, path = load_scenario(name)
-        if as_json:
-            click.echo(scenario.model_dump_json(by_alias=True, exclude_none=True, indent=2))
-        else:
-            click.echo(f"# {path}\n{path.read_text()}", nl=False)
+        show(*load_scenario(name), as_json=as_json)
         return
     scenarios = [load_scenario(known)[0] for known in scenario_files()]
+    if brackets:
+        from hil.report.brackets import page
+
+        click.echo(page(scenarios), nl=False)
+        return
     profiles = [load_profile(known)[0] for known in profile_files()]
     if as_json:
         data: dict[str, Any] = {
