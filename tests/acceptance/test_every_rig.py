@@ -35,6 +35,7 @@ TWIN_OF = {
     "android-phone": "twin-android-phone",
     "camera": "twin-camera",
     "damiao-arm": "twin-damiao-arm",
+    "hand4": "twin-hand4",
     "inspire-hand": "twin-inspire-hand",
     "koch": "twin-koch",
     "leap-hand": "twin-leap-hand",
