@@ -133,9 +133,10 @@ class Motors:
         self, target: FloatArray, torque_limit: FloatArray, enabled: BoolArray
     ) -> None:
         bullet, client = self._world.bullet, self._world.client
+        targets, limits, on = target.tolist(), torque_limit.tolist(), enabled.tolist()
         for row in self._rows:
             motor = self._robot.motors[row.motor]
-            if not enabled[row.motor]:
+            if not on[row.motor]:
                 bullet.setJointMotorControl2(
                     self._placed.uid,
                     row.index,
@@ -149,8 +150,8 @@ class Motors:
                 self._placed.uid,
                 row.index,
                 bullet.POSITION_CONTROL,
-                targetPosition=float(target[row.motor]) * row.ratio,
-                force=float(torque_limit[row.motor]) * row.share,
+                targetPosition=targets[row.motor] * row.ratio,
+                force=limits[row.motor] * row.share,
                 positionGain=min(1.0, self._world.step_s / motor.lag_s),
                 velocityGain=1.0,
                 maxVelocity=motor.speed * abs(row.ratio),

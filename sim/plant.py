@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -88,6 +89,10 @@ class Plant:
                 f"set step_hz to {SLOWEST_STEP_HZ} or more; 1000 is what it was checked at",
             )
         self.layout = layout
+        self.robots: tuple[Robot, ...] = tuple(mount.robot for mount in layout.mounts)
+        ends = np.cumsum([0, *(len(robot.motors) for robot in self.robots)]).tolist()
+        self._own = [slice(*pair) for pair in pairwise(ends)]
+        """Where each robot's motors are in a vector of all."""
         self.step_s = 1.0 / step_hz
         self._step_hz = step_hz
         motors = [motor for mount in layout.mounts for motor in mount.robot.motors]
@@ -109,10 +114,6 @@ class Plant:
         self._set = False
         self._stop_motors()
         self._arrange_world({}, self.home)
-
-    @property
-    def robots(self) -> tuple[Robot, ...]:
-        return tuple(mount.robot for mount in self.layout.mounts)
 
     def joints(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Position in rad, velocity in rad/s and motor torque in N·m, each (n,).
@@ -259,8 +260,8 @@ class Plant:
             for mount, placed in zip(self.layout.mounts, self._bodies, strict=True)
         ]
         self._every_step = any(motors.every_step for motors in self._motors)
-        for motors, part in zip(self._motors, self._parts(position), strict=True):
-            motors.stand(part)
+        for motors, own in zip(self._motors, self._own, strict=True):
+            motors.stand(position[own])
         self._states = np.stack([position, np.zeros(len(position)), np.zeros(len(position))])
         self._fresh, self._set = True, False
         self._steps_done = 0
@@ -298,25 +299,17 @@ class Plant:
         count = len(self.joint_names)
         self.drive(self.home, np.zeros(count), np.zeros(count, dtype=np.bool_))
 
-    def _parts(self, values: FloatArray) -> list[FloatArray]:
-        """`values` (n,) by robot."""
-        ends = np.cumsum([len(robot.motors) for robot in self.robots])
-        return np.split(values, ends[:-1])
-
     def _pull(self) -> None:
         if self._set and not self._every_step:
             return
-        position, velocity, _ = self._states
-        parts = zip(
-            self._motors,
-            *map(
-                self._parts,
-                (self._target, self._torque_limit, self._enabled, position, velocity),
-            ),
-            strict=True,
-        )
-        for motors, target, limit, enabled, at, speed in parts:
-            motors.pull(target, limit, enabled, at, speed)
+        for motors, own in zip(self._motors, self._own, strict=True):
+            motors.pull(
+                self._target[own],
+                self._torque_limit[own],
+                self._enabled[own],
+                self._states[0, own],
+                self._states[1, own],
+            )
         self._set = True
 
     def _sensed(self) -> FloatArray:
