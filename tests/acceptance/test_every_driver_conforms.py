@@ -27,9 +27,10 @@ GRACE_MS = 500.0
 
 ALL: frozenset[str] = frozenset()
 NO_JOINTS = frozenset({"units", "stays", "damaged answers"})
-NOTHING_TO_READ = NO_JOINTS | {"samples"}
+NO_TARGETS = NO_JOINTS | {"enabled first"}
+NOTHING_TO_READ = NO_TARGETS | {"samples"}
 NO_CHECKSUM = frozenset({"double answers", "damaged answers"})
-NO_LINE = NO_JOINTS | {"silence", "late answers", "double answers", "unplug", "comes back"}
+NO_LINE = NO_TARGETS | {"silence", "late answers", "double answers", "unplug", "comes back"}
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modbus-registers.md"
 BOX = "bench-box.toml"
@@ -76,13 +77,13 @@ CASES = [
             {"registers": BOX, "values": {"temperature": 21.5, "averaging": 1}},
             {"registers": BOX, "meter": "temperature", "setup": {"averaging": 8}},
         ),
-        NO_JOINTS,
+        NO_TARGETS,
     ),
     Case(
         "register-switches",
         "modbus-registers",
         Made("modbus-registers", {"registers": BOX}, {"registers": BOX}),
-        NO_JOINTS,
+        NO_TARGETS,
     ),
     Case(
         "register-meter",
@@ -92,24 +93,26 @@ CASES = [
             {"registers": METER_ALONE},
             {"registers": METER_ALONE, "meter": "temperature"},
         ),
-        NO_JOINTS,
+        NO_TARGETS,
     ),
     Case("mlperf-tiny", "mlperf-tiny", "twin-mlperf-tiny", NOTHING_TO_READ),
     Case("terminal", "terminal-agent", "twin-terminal", NOTHING_TO_READ),
     Case("android", "android", "twin-android-phone", NOTHING_TO_READ),
-    Case("estop", "estop-box", Made("estop-box"), NO_JOINTS),
-    Case("supply", "scpi-supply", Made("scpi-supply", {}, {"model": "generic-supply"}), NO_JOINTS),
-    Case("meter", "scpi-meter", Made("scpi-meter", {}, METER), NO_JOINTS),
+    Case("estop", "estop-box", Made("estop-box"), NO_TARGETS),
+    Case("supply", "scpi-supply", Made("scpi-supply", {}, {"model": "generic-supply"}), NO_TARGETS),
+    Case("meter", "scpi-meter", Made("scpi-meter", {}, METER), NO_TARGETS),
     *(
         Case(
             f"relay-{model}",
             "usb-relay",
             Made("usb-relay", {"model": model}, {"model": model, "relays": RELAYS}),
-            NO_JOINTS,
+            NO_TARGETS,
         )
         for model in ("numato", "lcus")
     ),
-    Case("load-cell", "load-cell", Made("load-cell", {"load": [3.0]}, {"most_n": 20.0}), NO_JOINTS),
+    Case(
+        "load-cell", "load-cell", Made("load-cell", {"load": [3.0]}, {"most_n": 20.0}), NO_TARGETS
+    ),
     Case("camera", "camera", "twin-camera", NO_LINE),
 ]
 

@@ -166,7 +166,14 @@ def test_within_one_gap_a_small_step_cannot_be_told_from_drift_but_a_large_one_c
 
 def test_stamps_that_no_clock_gives_are_left_out() -> None:
     rows = exchanges(steady(10.0), Runs(2, 5.0), "even", 1)
-    absurd = np.array([[0, 2**63 - 1, 2**63 - 1, 1], [-(2**63), 0, 0, 2**63 - 1], [5, 9, 9, 5]])
+    absurd = np.array(
+        [
+            [0, 2**63 - 1, 2**63 - 1, 1],
+            [-(2**63), 0, 0, 2**63 - 1],
+            [1, -(2**63), 16278, 296],
+            [5, 9, 9, 5],
+        ]
+    )
     assert fit_clock(np.vstack([rows, absurd])) is not None
     assert fit_clock(absurd) is None
     with pytest.raises(ValueError, match="not \\(n, 4\\)"):

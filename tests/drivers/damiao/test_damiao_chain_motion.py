@@ -31,6 +31,7 @@ def test_joints_go_where_they_are_told(chain: DamiaoChain) -> None:
 
 
 def test_command_says_what_is_on_the_wire(chain: DamiaoChain, pump: Pump) -> None:
+    chain.enable(soon())
     applied = chain.command(TARGET, soon())
     chain.read(soon())
     codes = [
@@ -44,6 +45,7 @@ def test_command_says_what_is_on_the_wire(chain: DamiaoChain, pump: Pump) -> Non
 
 
 def test_target_held_at_what_was_applied_does_not_creep(chain: DamiaoChain) -> None:
+    chain.enable(soon())
     applied = chain.command(TARGET, soon())
     for _ in range(50):
         again = chain.command(applied, soon())
@@ -52,6 +54,7 @@ def test_target_held_at_what_was_applied_does_not_creep(chain: DamiaoChain) -> N
 
 @pytest.mark.parametrize("side", [-1, 1])
 def test_command_is_clipped_to_the_limits(chain: DamiaoChain, side: int) -> None:
+    chain.enable(soon())
     applied = chain.command(np.full(8, 20.0 * side), soon())
     limits = chain.limits
     assert applied == pytest.approx(limits.upper if side > 0 else limits.lower, abs=1e-9)
@@ -105,6 +108,7 @@ def test_ranges_of_the_motor_win_over_the_table(
 
 @pytest.mark.parametrize("target", [np.zeros(7), np.array([0, 0, np.nan, 0, 0, 0, 0, 0])])
 def test_target_that_is_none_is_refused(chain: DamiaoChain, pump: Pump, target: np.ndarray) -> None:
+    chain.enable(soon())
     before = len(pump.received)
     with pytest.raises(HarnessError, match="targets"):
         chain.command(target, soon())

@@ -35,6 +35,42 @@ def test_joint_outside_its_range_does_not_jump_when_it_is_energised(
     assert chain.command(np.zeros(8), soon())[1] == pytest.approx(0.0, abs=STEP)
 
 
+def test_no_command_before_enable_nor_after_make_safe(chain: DamiaoChain, pump: Pump) -> None:
+
+    def refused() -> None:
+        start = len(pump.received)
+        chain.ping(soon())
+        alone = pump.received[start:]
+        with pytest.raises(HarnessError, match="arm: commanded without being enabled") as caught:
+            chain.command(TARGET, soon())
+        assert "call enable" in caught.value.remedy
+        chain.ping(soon())
+        assert pump.received[start:] == 2 * alone, "pings, and no command"
+
+    refused()
+    chain.enable(soon())
+    assert chain.make_safe(soon()).safe
+    refused()
+    assert pump.status()["torque_on"] == 0
+    chain.enable(soon())
+    chain.command(TARGET, soon())
+    chain.close()
+    chain.open(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        chain.command(TARGET, soon())
+
+
+def test_chain_that_failed_to_be_enabled_again_takes_no_command(
+    chain: DamiaoChain, pump: Pump
+) -> None:
+    chain.enable(soon())
+    pump.control({"faults": {"silent": [8]}})
+    with pytest.raises(DeviceFault, match="no answer from gripper"):
+        chain.enable(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        chain.command(TARGET, soon())
+
+
 def test_enable_with_a_silent_joint_energises_nothing(chain: DamiaoChain, pump: Pump) -> None:
     pump.control({"faults": {"silent": [8]}})
     with pytest.raises(DeviceFault, match="no answer from gripper"):

@@ -32,6 +32,7 @@ def tick_of(chain: DamiaoChain, ms: int = 500) -> tuple[list[bool], Deadline]:
 
 
 def test_silent_motor_among_several_leaves_the_others(chain: DamiaoChain, pump: Pump) -> None:
+    chain.enable(soon())
     chain.read(soon())
     pump.control({"faults": {"silent": [3]}})
     for _ in range(3):
@@ -85,6 +86,7 @@ def test_refused_frames_are_absent_and_counted(chain: DamiaoChain, pump: Pump) -
 
 
 def test_lost_answer_costs_one_sample(chain: DamiaoChain, pump: Pump) -> None:
+    chain.enable(soon())
     pump.control({"faults": {"lose": {3: 1}}})
     assert tick_of(chain)[0] == OTHERS
     chain.command(TARGET, soon())

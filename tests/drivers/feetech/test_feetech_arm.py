@@ -78,6 +78,7 @@ def test_calibration_moves_zero_and_turns_the_sign(
 ) -> None:
     arm = arm_with(calibration={"elbow_flex": {"zero_count": 2000, "sign": -1}})
     arm.open(soon())
+    arm.enable(soon())
     chain.memories[3][60:62] = (300).to_bytes(2, "little")
     sample = arm.read(soon())
     assert sample.position[2] == pytest.approx(-78 * STEP)
@@ -122,6 +123,7 @@ def test_servo_always_one_read_behind_is_absent_and_never_old(
 def test_command_is_clipped_and_rounded_inwards(
     arm: FeetechArm, chain: ServoChain, side: int
 ) -> None:
+    arm.enable(soon())
     applied = arm.command(np.full(6, 10.0 * side), soon())
     arm.ping(soon())
     joints = load_arm("so101").joints
@@ -139,6 +141,7 @@ def test_angle_limits_of_a_servo_bound_its_joint(
     chain.memories[1][9:13] = (1900).to_bytes(2, "little") + (2200).to_bytes(2, "little")
     arm = arm_with()
     arm.open(soon())
+    arm.enable(soon())
     assert arm.limits.lower[0] == pytest.approx(-148 * STEP)
     applied = arm.command(np.full(6, 1.5), soon())
     assert applied[0] == pytest.approx(152 * STEP)
@@ -148,6 +151,7 @@ def test_angle_limits_of_a_servo_bound_its_joint(
 def test_target_that_is_none_is_refused(
     arm: FeetechArm, chain: ServoChain, target: np.ndarray
 ) -> None:
+    arm.enable(soon())
     before = len(chain.requests)
     with pytest.raises(HarnessError, match="targets"):
         arm.command(target, soon())
@@ -228,6 +232,52 @@ def test_enable_with_a_silent_joint_energises_nothing(arm: FeetechArm, chain: Se
     assert [chain.register(servo, 40) for servo in IDS] == [0] * 6
 
 
+def test_no_command_before_enable_nor_after_make_safe(arm: FeetechArm, chain: ServoChain) -> None:
+    """A servo of the STS series switches its torque on with a goal."""
+
+    def refused() -> None:
+        start = len(chain.requests)
+        arm.ping(soon())
+        alone = chain.requests[start:]
+        with pytest.raises(HarnessError, match="arm: commanded without being enabled") as caught:
+            arm.command(np.zeros(6), soon())
+        assert "call enable" in caught.value.remedy
+        arm.ping(soon())
+        assert chain.requests[start:] == 2 * alone, "pings, and no command"
+
+    refused()
+    arm.enable(soon())
+    assert arm.make_safe(soon()).safe
+    refused()
+    arm.enable(soon())
+    arm.command(np.zeros(6), soon())
+    arm.close()
+    arm.open(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        arm.command(np.zeros(6), soon())
+
+
+def test_arm_that_is_not_proved_safe_takes_no_command_either(
+    arm: FeetechArm, chain: ServoChain
+) -> None:
+    arm.enable(soon())
+    chain.silent = {2}
+    assert not arm.make_safe(soon(300)).safe
+    with pytest.raises(HarnessError, match="without being enabled"):
+        arm.command(np.zeros(6), soon())
+
+
+def test_arm_that_failed_to_be_enabled_again_takes_no_command(
+    arm: FeetechArm, chain: ServoChain
+) -> None:
+    arm.enable(soon())
+    chain.deaf = {6}
+    with pytest.raises(DeviceFault, match="gripper"):
+        arm.enable(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        arm.command(np.zeros(6), soon())
+
+
 def test_make_safe_is_proved_by_reading_back(arm: FeetechArm, chain: ServoChain) -> None:
     arm.enable(soon())
     for _ in range(2):
@@ -294,6 +344,7 @@ def test_torque_off_on_a_jammed_port_ends_unproved() -> None:
 
 
 def test_unplugged_arm(arm: FeetechArm, chain: ServoChain) -> None:
+    arm.enable(soon())
     chain.unplug()
     with pytest.raises(LinkLost):
         arm.read(soon())

@@ -98,6 +98,7 @@ def test_nobody_is_asked_to_sync_read(hand: FeetechArm, fingers: ServoChain) -> 
 
 
 def test_goal_is_sent_with_the_high_byte_first(hand: FeetechArm, fingers: ServoChain) -> None:
+    hand.enable(soon())
     applied = hand.command(np.full(3, 0.5), soon())
     hand.ping(soon())
     counts = 512 + round(0.5 / STEP)

@@ -85,6 +85,7 @@ def test_a_target_outside_the_box_stops_at_the_wall_on_the_wire(
     arm: FeetechArm, chain: ServoChain
 ) -> None:
     """The servos' goals are read from the fake's own memory and placed by the model's chain."""
+    arm.enable(soon())
     model = so101.tip_chain()
     start = arm.read(soon())
     wall = float(model.tool_point(start.position[: so101.ARM_JOINTS])[2]) - 0.05

@@ -81,6 +81,7 @@ def test_velocity_comes_from_positions_and_is_absent_at_first(
     rigged: Rigged, protocol: str
 ) -> None:
     hand = rigged.hand({"refresh_ms": 1}, protocol=protocol, speed=0.5)
+    hand.enable(soon())
     assert np.isnan(hand.read(soon()).velocity).all()
     hand.command(BENT, soon())
     deadline, seen = soon(), []
@@ -95,6 +96,7 @@ def test_velocity_comes_from_positions_and_is_absent_at_first(
 @both
 def test_command_is_clipped(rigged: Rigged, protocol: str) -> None:
     hand = rigged.hand(protocol=protocol)
+    hand.enable(soon())
     assert hand.command(np.full(6, 9.0), soon()) == pytest.approx(hand.limits.upper)
     assert hand.command(np.full(6, -9.0), soon()) == pytest.approx(hand.limits.lower)
 
@@ -102,6 +104,7 @@ def test_command_is_clipped(rigged: Rigged, protocol: str) -> None:
 @pytest.mark.parametrize("target", [np.zeros(5), np.array([0, 0, np.nan, 0, 0, 0])])
 def test_target_that_is_none_is_refused(rigged: Rigged, target: np.ndarray) -> None:
     hand = rigged.hand()
+    hand.enable(soon())
     before = len(rigged.pump.received)
     with pytest.raises(HarnessError, match="targets"):
         hand.command(target, soon())
@@ -111,6 +114,7 @@ def test_target_that_is_none_is_refused(rigged: Rigged, target: np.ndarray) -> N
 @both
 def test_finger_stops_at_its_force_and_tells_it(rigged: Rigged, protocol: str) -> None:
     hand = rigged.hand(protocol=protocol, force_n={"index": 4.9})
+    hand.enable(soon())
     rigged.pump.control({"objects": {"index": 600, "middle": 600}})
     hand.command(BENT, soon())
     sample = until_still(hand)
@@ -142,6 +146,7 @@ def test_read_without_an_answer_is_absent_with_its_age(
     rigged: Rigged, faults: dict, protocol: str
 ) -> None:
     hand = rigged.hand(protocol=protocol)
+    hand.enable(soon())
     rigged.pump.control({"faults": faults})
     asked_ns, deadline = CLOCK.now_ns(), soon()
     sample = hand.read(deadline)
@@ -247,6 +252,7 @@ def test_identity_and_ping(rigged: Rigged) -> None:
 @both
 def test_moving_fingers_are_held_where_they_are(rigged: Rigged, protocol: str) -> None:
     hand = rigged.hand(protocol=protocol, speed=0.2)
+    hand.enable(soon())
     hand.command(BENT, soon())
     until_moving(hand)
     assert rigged.pump.status()["torque_on"] == 6
@@ -261,8 +267,38 @@ def test_moving_fingers_are_held_where_they_are(rigged: Rigged, protocol: str) -
 
 
 @both
+def test_no_command_before_enable_nor_after_make_safe(rigged: Rigged, protocol: str) -> None:
+    """The drives are energised all the time, and a target would set the fingers moving."""
+    hand = rigged.hand(protocol=protocol)
+
+    def refused() -> None:
+        start = len(rigged.pump.received)
+        hand.ping(soon())
+        alone = rigged.pump.received[start:]
+        with pytest.raises(HarnessError, match="tool: commanded without being enabled") as caught:
+            hand.command(BENT, soon())
+        assert "call enable" in caught.value.remedy
+        hand.ping(soon())
+        assert rigged.pump.received[start:] == 2 * alone, "pings, and no command"
+
+    refused()
+    hand.enable(soon())
+    assert hand.make_safe(soon()).safe
+    refused()
+    assert rigged.pump.status()["torque_on"] == 0
+    assert hand.make_safe(soon()).safe
+    hand.enable(soon())
+    hand.command(HALF, soon())
+    hand.close()
+    hand.open(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        hand.command(BENT, soon())
+
+
+@both
 def test_what_is_held_stays_held(rigged: Rigged, protocol: str) -> None:
     hand = rigged.hand(protocol=protocol)
+    hand.enable(soon())
     rigged.pump.control({"objects": {"index": 600, "thumb_bend": 500}})
     hand.command(BENT, soon())
     until_still(hand)
@@ -274,6 +310,7 @@ def test_what_is_held_stays_held(rigged: Rigged, protocol: str) -> None:
 @pytest.mark.parametrize("faults", [{"corrupt": 2}, {"duplicate": True}, {"delay_us": 20_000}])
 def test_safe_over_a_bad_line(rigged: Rigged, faults: dict) -> None:
     hand = rigged.hand(speed=0.1)
+    hand.enable(soon())
     hand.command(BENT, soon())
     hand.read(soon())
     rigged.pump.control({"faults": faults})
@@ -282,6 +319,7 @@ def test_safe_over_a_bad_line(rigged: Rigged, faults: dict) -> None:
 
 def test_silent_hand_is_told_to_stay_where_it_was_last_seen(rigged: Rigged) -> None:
     hand = rigged.hand(speed=0.1, answer_timeout_ms=60)
+    hand.enable(soon())
     hand.command(BENT, soon())
     hand.read(soon())
     rigged.pump.control({"faults": {"silent": True}})
@@ -296,6 +334,7 @@ def test_silent_hand_is_told_to_stay_where_it_was_last_seen(rigged: Rigged) -> N
 
 def test_rescue_by_somebody_who_never_opened_it(rigged: Rigged) -> None:
     hand = rigged.hand(speed=0.1)
+    hand.enable(soon())
     hand.command(BENT, soon())
     hand.close()
     other = build(spec(rigged.pump.path, "inspire-hand"), BenchContext(CLOCK))
@@ -309,6 +348,7 @@ def test_rescue_by_somebody_who_never_opened_it(rigged: Rigged) -> None:
 @pytest.mark.parametrize("after", [0, 1, 8, 16])
 def test_unplugged_is_a_lost_link(rigged: Rigged, after: int, protocol: str) -> None:
     hand = rigged.hand(protocol=protocol)
+    hand.enable(soon())
     rigged.pump.unplug(after)
     for use in (lambda: hand.read(soon()), lambda: hand.command(HALF, soon())):
         with pytest.raises(LinkLost):

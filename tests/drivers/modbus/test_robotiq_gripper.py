@@ -106,7 +106,7 @@ def test_fault_byte_becomes_findings(fault: int, controller: int, bad: set[str],
 def test_activation_waits_until_it_is_complete(rigged: Rigged) -> None:
     gripper = rigged.gripper({"activated": False, "activation_s": 0.3})
     assert isinstance(gripper, Gripper)
-    with pytest.raises(DeviceFault, match="not activated"):
+    with pytest.raises(HarnessError, match="without being enabled"):
         gripper.command(HALF, soon())
     gripper.enable(soon(10_000))
     status = rigged.pump.status()
@@ -114,6 +114,48 @@ def test_activation_waits_until_it_is_complete(rigged: Rigged) -> None:
     requests = rigged.pump.status()["requests"]
     gripper.enable(soon())
     assert rigged.pump.status()["requests"] == int(requests) + 1  # active: left as it is
+
+
+@pytest.mark.parametrize("read_with_command", [False, True])
+def test_no_command_before_enable_nor_after_make_safe(
+    rigged: Rigged, read_with_command: bool
+) -> None:
+    """The gripper is active all the time, and would move at once."""
+    gripper = rigged.gripper(read_with_command=read_with_command)
+
+    def refused() -> None:
+        start = len(rigged.pump.received)
+        gripper.ping(soon())
+        alone = rigged.pump.received[start:]
+        with pytest.raises(HarnessError, match="tool: commanded without being enabled") as caught:
+            gripper.command(FAST, soon())
+        assert "call enable" in caught.value.remedy
+        gripper.ping(soon())
+        assert rigged.pump.received[start:] == 2 * alone, "pings, and no command"
+
+    refused()
+    gripper.enable(soon())
+    assert gripper.make_safe(soon()).safe
+    refused()
+    proof = gripper.make_safe(soon())
+    assert (proof.safe, proof.readings["gGTO"]) == (True, 0)
+    gripper.enable(soon())
+    gripper.command(FAST, soon())
+    gripper.close()
+    gripper.open(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        gripper.command(FAST, soon())
+
+
+def test_gripper_whose_activation_failed_takes_no_command(rigged: Rigged) -> None:
+    gripper = rigged.gripper()
+    gripper.enable(soon())
+    rigged.pump.control({"faults": {"silent": True}})
+    with pytest.raises(DeadlineMissed):
+        gripper.enable(soon(100))
+    rigged.pump.control({"faults": {}})
+    with pytest.raises(HarnessError, match="without being enabled"):
+        gripper.command(FAST, soon())
 
 
 def test_activation_that_is_under_way_is_waited_for(rigged: Rigged) -> None:
@@ -158,6 +200,7 @@ def test_a_lost_answer_does_not_end_activation(rigged: Rigged) -> None:
 
 def test_command_is_quantised_and_carried_out(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     applied = gripper.command(HALF, soon())
     table = load_gripper("2f-85")
     assert applied == table.to_command(*table.to_registers(HALF))
@@ -170,6 +213,7 @@ def test_command_is_quantised_and_carried_out(rigged: Rigged) -> None:
 
 def test_limits_bound_a_command(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     applied = gripper.command(GripperCommand(1.0, 99.0, 0.0), soon())
     limits = gripper.limits
     assert applied == GripperCommand(limits.opening_m, limits.speed_m_s[1], limits.force_n[0])
@@ -177,6 +221,7 @@ def test_limits_bound_a_command(rigged: Rigged) -> None:
 
 def test_moving_fingers_show_effort_and_do_not_say_whether_they_hold(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(GripperCommand(0.0, 0.02, 20.0), soon())
     sample = gripper.read(soon())
     assert (sample.moving, sample.holding) == (True, None)
@@ -185,6 +230,7 @@ def test_moving_fingers_show_effort_and_do_not_say_whether_they_hold(rigged: Rig
 
 def test_object_stops_the_fingers_and_shows(rigged: Rigged) -> None:
     gripper = rigged.gripper({"object_m": 0.03})
+    gripper.enable(soon())
     gripper.command(FAST, soon())
     sample = until_still(gripper)
     assert sample.holding is True
@@ -196,6 +242,7 @@ def test_object_stops_the_fingers_and_shows(rigged: Rigged) -> None:
 
 def test_inner_grip_shows_too(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(FAST, soon())
     until_still(gripper)
     rigged.pump.control({"ring_m": 0.05})
@@ -207,6 +254,7 @@ def test_inner_grip_shows_too(rigged: Rigged) -> None:
 
 def test_command_and_status_in_one_trip(rigged: Rigged) -> None:
     gripper = rigged.gripper(status_max_age_ms=100)
+    gripper.enable(soon())
     requests = int(rigged.pump.status()["requests"])
     gripper.command(HALF, soon())
     sample = gripper.read(soon())
@@ -219,6 +267,7 @@ def test_command_and_status_in_one_trip(rigged: Rigged) -> None:
 
 def test_status_of_a_command_is_not_reused_unless_asked_for(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     requests = int(rigged.pump.status()["requests"])
     gripper.command(HALF, soon())
     gripper.read(soon())
@@ -228,6 +277,7 @@ def test_status_of_a_command_is_not_reused_unless_asked_for(rigged: Rigged) -> N
 @pytest.mark.parametrize("combined", [True, False])
 def test_wire_uses_are_the_bytes_on_the_wire(rigged: Rigged, combined: bool) -> None:
     gripper = rigged.gripper(read_with_command=combined)
+    gripper.enable(soon())
     uses = gripper.wire_uses()
     assert uses == {
         "read": WireUse(19, 115_200, 10),
@@ -254,6 +304,7 @@ def test_reads_take_turns_so_that_a_late_one_is_not_taken_for_fresh(rigged: Rigg
 )
 def test_read_without_an_answer_is_absent_with_its_age(rigged: Rigged, faults: dict) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     rigged.pump.control({"faults": faults})
     asked_ns, deadline = CLOCK.now_ns(), soon()
     sample = gripper.read(deadline)
@@ -276,6 +327,7 @@ def test_age_never_before_the_first_answer(rigged: Rigged) -> None:
 
 def test_refusal_is_a_fault_of_the_device(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     rigged.pump.control({"faults": {"exception": 4}})
     for use in (lambda: gripper.read(soon()), lambda: gripper.command(HALF, soon())):
         with pytest.raises(DeviceFault, match="device failure"):
@@ -296,6 +348,7 @@ def test_silent_gripper_is_not_opened(rigged: Rigged) -> None:
 
 def test_major_fault_stops_commands_until_a_reset(rigged: Rigged) -> None:
     gripper = rigged.gripper({"activation_s": 0.1})
+    gripper.enable(soon())
     rigged.pump.control({"fault": 14})
     with pytest.raises(DeviceFault, match="overcurrent"):
         gripper.command(HALF, soon())
@@ -307,6 +360,7 @@ def test_major_fault_stops_commands_until_a_reset(rigged: Rigged) -> None:
 
 def test_gripper_that_lost_its_power_is_not_activated_by_a_command(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     rigged.pump.control({"power_cycle": True})
     sample = gripper.read(soon())
     assert (sample.moving, sample.holding) == (False, None)
@@ -320,6 +374,7 @@ def test_gripper_that_lost_its_power_is_not_activated_by_a_command(rigged: Rigge
 )
 def test_target_that_is_none_is_refused(rigged: Rigged, command: GripperCommand) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     before = len(rigged.pump.received)
     with pytest.raises(HarnessError, match="target"):
         gripper.command(command, soon())
@@ -351,6 +406,7 @@ def test_health_tells_of_a_slow_adapter(rigged: Rigged, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("after", [0, 1, 5, 10])
 def test_unplugged_is_a_lost_link(rigged: Rigged, after: int) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     rigged.pump.unplug(after)
     for use in (
         lambda: gripper.read(soon()),

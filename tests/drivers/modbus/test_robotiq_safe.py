@@ -14,6 +14,7 @@ CLOSE = GripperCommand(0.0, 0.02, 100.0)
 
 def test_moving_fingers_stop_where_they_are(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     before = rigged.pump.status()
     assert before["torque_on"] == 1
@@ -30,6 +31,7 @@ def test_moving_fingers_stop_where_they_are(rigged: Rigged) -> None:
 
 def test_what_is_held_stays_held(rigged: Rigged) -> None:
     gripper = rigged.gripper({"object_m": 0.08})
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     deadline = soon()
     while gripper.read(deadline).holding is not True:
@@ -37,7 +39,9 @@ def test_what_is_held_stays_held(rigged: Rigged) -> None:
     opening = rigged.pump.status()["opening_m"]
     assert gripper.make_safe(soon()).safe
     assert rigged.pump.status()["opening_m"] == opening
-    gripper.command(CLOSE, soon())  # and it takes commands again, without activation
+    gripper.enable(soon())
+    assert rigged.pump.status()["opening_m"] == opening
+    gripper.command(CLOSE, soon())  # and it takes commands again, without a stroke
 
 
 def test_gripper_that_is_not_activated_is_left_alone(rigged: Rigged) -> None:
@@ -73,6 +77,7 @@ def test_automatic_release_is_no_rest(rigged: Rigged) -> None:
 @pytest.mark.parametrize("faults", [{"corrupt": 2}, {"duplicate": True}, {"delay_us": 20_000}])
 def test_bad_line_is_got_over(rigged: Rigged, faults: dict) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     rigged.pump.control({"faults": faults})
     assert gripper.make_safe(soon()).safe
@@ -81,6 +86,7 @@ def test_bad_line_is_got_over(rigged: Rigged, faults: dict) -> None:
 
 def test_silent_gripper_is_stopped_though_it_cannot_be_proved(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     rigged.pump.control({"faults": {"silent": True}})
     deadline = soon()
@@ -93,6 +99,7 @@ def test_silent_gripper_is_stopped_though_it_cannot_be_proved(rigged: Rigged) ->
 
 def test_flooded_line_does_not_hold_back_the_stop(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     rigged.pump.control({"faults": {"flood_bytes_s": 100_000}})
     deadline = soon()
@@ -103,6 +110,7 @@ def test_flooded_line_does_not_hold_back_the_stop(rigged: Rigged) -> None:
 
 def test_stop_leaves_even_after_the_deadline(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     gripper.make_safe(soon(0))
     gripper.ping(soon())  # the gripper obeys in order
@@ -111,6 +119,7 @@ def test_stop_leaves_even_after_the_deadline(rigged: Rigged) -> None:
 
 def test_rescue_by_somebody_who_never_opened_it(rigged: Rigged) -> None:
     gripper = rigged.gripper()
+    gripper.enable(soon())
     gripper.command(CLOSE, soon())
     gripper.close()
     other = build(spec(rigged.pump.path), BenchContext(CLOCK))

@@ -22,7 +22,7 @@ from hil.contracts import (
     JointSample,
     SafeProof,
 )
-from hil.errors import DeadlineMissed, DeviceFault
+from hil.errors import DeadlineMissed, HarnessError
 from hil.rig import Bench
 from rigs.schema import Limits
 
@@ -101,9 +101,13 @@ class FakeGripper(FakeDevice):
         self.reach("enable")
         self.enabled = True
 
+    def make_safe(self, deadline: Deadline) -> SafeProof:
+        self.enabled = False
+        return super().make_safe(deadline)
+
     def command(self, wanted: GripperCommand, deadline: Deadline) -> GripperCommand:
         if not self.enabled:
-            raise DeviceFault("not active")
+            raise HarnessError("not enabled", "enable it")
         most = self.limits.opening_m if self.limited else 1.0
         self.target = min(wanted.opening_m, most)
         return replace(wanted, opening_m=self.target)

@@ -176,7 +176,7 @@ def test_a_rig_that_is_not_proved_safe_is_an_error_with_a_closed_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = fake_bench()
-    monkeypatch.setattr("hil.run.campaign.build_bench", lambda *_: bench)
+    monkeypatch.setattr("hil.run.trial.build_bench", lambda *_: bench)
     parts(bench)[0].refuses_safety = True
     ending = run_campaign(fake_plan(bench), tmp_path / "run", Silent(), StopRequest())
     assert ending.outcome == "error"

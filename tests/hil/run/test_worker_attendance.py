@@ -138,3 +138,5 @@ def test_ticks_are_seen_from_outside_up_to_the_last_whole_one() -> None:
             seen = board.logged()
             assert seen.dtype == TICK
             np.testing.assert_array_equal(seen, log.rows()[:-1])
+        board.clear()
+        assert len(board.logged()) == 0, "an attempt that has not ticked yet"

@@ -9,7 +9,7 @@ import pytest
 
 from hil.clock import Deadline, VirtualClock, WallClock
 from hil.contracts import NEVER, BenchContext, DeviceSpec, Joints, Scene
-from hil.errors import BadInput, DeadlineMissed, RigError
+from hil.errors import BadInput, DeadlineMissed, HarnessError, RigError
 from sim.arm import COUNT_RAD, SimArm
 from sim.devices import build_arm, build_scene
 from sim.plant import Plant
@@ -143,12 +143,16 @@ def test_no_time_no_answer(bench: Bench) -> None:
         bench.arm.ping(Deadline.after(bench.clock, 1))
 
 
-def test_without_enable_nothing_pulls() -> None:
+def test_without_enable_nothing_pulls_and_no_command_is_taken() -> None:
     bench = Bench()
     try:
         bench.scene.arrange({}, bench.far)
         bench.arm.open(bench.far)
-        bench.arm.command(HOME + 0.3, bench.far)
+        before_ns = bench.clock.now_ns()
+        with pytest.raises(HarnessError, match="arm: commanded without being enabled") as caught:
+            bench.arm.command(HOME + 0.3, bench.far)
+        assert "call enable" in caught.value.remedy
+        assert bench.clock.now_ns() == before_ns, "nothing was sent, which takes no time"
         bench.clock.advance(300_000_000)
         assert abs(bench.arm.read(bench.far).position[0]) < 0.01
     finally:
@@ -161,11 +165,24 @@ def test_made_safe_the_arm_is_without_torque(bench: Bench) -> None:
     assert proof.state == "torque off"
     assert set(proof.readings.values()) == {0}
     assert len(proof.readings) == 6
-    bench.arm.command(HOME + 0.3, bench.far)
+    with pytest.raises(HarnessError, match="without being enabled"):
+        bench.arm.command(HOME + 0.3, bench.far)
     bench.clock.advance(500_000_000)
     assert abs(bench.arm.read(bench.far).position[0]) < 0.05
     assert bench.arm.make_safe(bench.far).safe
     assert bench.scene.make_safe(bench.far).state == "passive"
+
+
+def test_opened_anew_the_arm_is_without_torque(bench: Bench) -> None:
+    bench.arm.command(HOME + 0.3, bench.far)
+    bench.arm.close()
+    bench.arm.open(bench.far)
+    assert not bench.plant.driven().any()
+    with pytest.raises(HarnessError, match="without being enabled"):
+        bench.arm.command(HOME, bench.far)
+    bench.arm.enable(bench.far)
+    bench.arm.command(HOME, bench.far)
+    assert bench.plant.driven().all()
 
 
 def test_arranging_places_the_arm_and_keeps_the_clock(bench: Bench) -> None:

@@ -199,8 +199,12 @@ def test_the_face_has_to_be_up() -> None:
     for up, good in ((-half, True), (half, False)):
         row = {
             **dict(zip(("cube.x", "cube.y", "cube.z"), start, strict=False)),
-            **{"cube.qx": 0.0, "cube.qy": up, "cube.qz": 0.0, "cube.qw": half},
-            **{"cube.speed": 0.0, "cube.spin": 0.0},
+            "cube.qx": 0.0,
+            "cube.qy": up,
+            "cube.qz": 0.0,
+            "cube.qw": half,
+            "cube.speed": 0.0,
+            "cube.spin": 0.0,
         }
         assert JOB.score(recorded(drawn, [row] * TICKS), asked).success is good
 

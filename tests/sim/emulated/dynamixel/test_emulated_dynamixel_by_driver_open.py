@@ -70,6 +70,7 @@ def test_position_limits_of_a_motor_bound_its_joint(koch: Rig) -> None:
     device.bus.write(1, 48, (2100).to_bytes(4, "little"), soon())
     device.close()
     device = koch.opened()
+    device.enable(soon())
     assert device.limits.upper[0] == pytest.approx(52 * STEP)
     assert device.command(np.full(6, 1.0), soon())[0] == pytest.approx(52 * STEP)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from dynamixel_line import Rig, at, soon, until
 
+from hil.clock import Deadline
 from hil.contracts import SelfWatching
-from hil.errors import DeviceFault
+from hil.errors import DeviceFault, HarnessError
 
 WATCH_S = 0.1
 
@@ -33,6 +34,45 @@ def test_watchdog_stops_the_motors_and_the_next_command_revives_them(koch: Rig) 
     assert device.counters()["watchdog_trips"] == 6
     assert device.bus.read(1, 112, 4, soon()) != bytes(4)
     assert until(at(device, applied))
+
+
+def test_no_command_before_enable_nor_after_make_safe(koch: Rig) -> None:
+    """Not even what would revive motors that their watchdog has stopped."""
+    device = koch.opened()
+    device.arm_watchdog(WATCH_S, soon())
+
+    def refused() -> None:
+        start = len(koch.pump.received)
+        device.ping(soon())
+        alone = koch.pump.received[start:]
+        time.sleep(1.5 * WATCH_S)
+        with pytest.raises(HarnessError, match="arm: commanded without being enabled") as caught:
+            device.command(np.zeros(6), soon())
+        assert "call enable" in caught.value.remedy
+        device.ping(soon())
+        assert koch.pump.received[start:] == 2 * alone, "pings, and no command"
+
+    refused()
+    device.enable(soon())
+    assert device.make_safe(soon()).safe
+    refused()
+    assert koch.pump.status()["torque_on"] == 0
+
+
+def test_motors_whose_watchdog_does_not_come_on_take_no_command(
+    koch: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = koch.opened()
+    device.arm_watchdog(2.0, soon())
+
+    def lost(deadline: Deadline) -> None:
+        raise DeviceFault("not taken")
+
+    monkeypatch.setattr(device, "_arm", lost)
+    with pytest.raises(DeviceFault, match="not taken"):
+        device.enable(soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        device.command(np.zeros(6), soon())
 
 
 def test_watchdog_is_disarmed_in_the_pauses(koch: Rig) -> None:

@@ -9,6 +9,7 @@ import pytest
 from scs_hand import SCS, STEP, Bench, at, findings, soon, until
 
 from hil.contracts import Joints, Rescue, WireTimes
+from hil.errors import HarnessError
 
 IDS = range(1, 9)
 SYNC_READ = 0x82
@@ -104,11 +105,17 @@ def test_open_and_use_write_no_eeprom(bench: Bench) -> None:
     assert int.from_bytes(speed, "big") == math.floor(2.0 / STEP)
 
 
-def test_a_goal_after_safe_energises_again_and_safe_says_so(bench: Bench) -> None:
-    """As with the real ones: whoever writes goals afterwards has to make it safe once more."""
+def test_a_goal_energises_again_so_that_the_driver_sends_none_after_safe(bench: Bench) -> None:
+    """As with the real ones: whoever writes goals past the driver has to make it safe once more."""
     device = bench.opened()
+    device.enable(soon())
     assert device.make_safe(soon()).safe
-    device.command(np.zeros(8), soon())
+    with pytest.raises(HarnessError, match="without being enabled"):
+        device.command(np.zeros(8), soon())
+    device.ping(soon())
+    assert bench.pump.status()["torque_on"] == 0
+    centre = (512).to_bytes(2, "big")
+    device.bus.sync_write(SCS["goal_position"].address, dict.fromkeys(IDS, centre), soon())
     device.ping(soon())
     assert bench.pump.status()["torque_on"] == 8
     assert findings(device)["torque"].detail.startswith("on: index_1")
