@@ -14,7 +14,7 @@ FLOORS = [
     ["hil.errors", "hil.failure", "hil.canonical"],
     ["hil.clock", "hil.plugins", "hil.statistics"],
     ["hil.contracts", "hil.record.format"],
-    ["hil.task", "hil.config", "hil.kinematics"],
+    ["hil.task", "hil.config", "hil.kinematics", "hil.metrology"],
     ["rigs", "scenarios", "models.card"],
     ["models.zoo", "models.runtime"],
     ["drivers"],
