@@ -155,3 +155,7 @@ class StimulusTask(Task, Protocol):
     def null(self) -> FloatArray:
         """The answer of somebody who does not look, 1-D: the floor."""
         ...
+
+    def guess(self, rng: np.random.Generator) -> FloatArray:
+        """An answer by chance, 1-D: each that the task allows as likely as any other."""
+        ...

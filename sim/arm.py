@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from drivers.enabling import refuse_unenabled
 from hil.clock import NS_PER_US, Deadline, VirtualClock
 from hil.contracts import (
     NEVER,
@@ -43,6 +44,8 @@ class ArmParameters(BaseModel):
     `speed_rad_s` is that of each motor unless given. A hobby servo follows a profile of that
     speed and `acceleration_rad_s2`, by default an STS3215's with its acceleration register at
     254 (of 100 counts/s² each); other drives follow their set-points as they are.
+    `resolution_rad` is the step of what it reads and takes, by default an STS3215's; where it
+    is 0.5 m from the joint to the tool, that is 0.8 mm, too coarse for parts that fit closely.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +53,7 @@ class ArmParameters(BaseModel):
     command_us: _Micros = 300
     speed_rad_s: float | None = Field(default=None, gt=0, le=10)
     acceleration_rad_s2: float = Field(default=25_400 * COUNT_RAD, gt=0)
+    resolution_rad: float = Field(default=COUNT_RAD, gt=0, le=0.01)
 
 
 class SimArm:
@@ -103,7 +107,9 @@ class SimArm:
         return self._chain.tool_point(position[self._places])
 
     def open(self, deadline: Deadline) -> None:
-        """Take over the plant's joints; they stay without torque."""
+        """Take over the plant's joints, without torque, also where they had it before."""
+        if self._enabled.any():
+            self._release()
         self._plant.attach(self._control if self._profiled else None)
 
     def identity(self, deadline: Deadline) -> Identity:
@@ -118,13 +124,13 @@ class SimArm:
         )
 
     def health(self, deadline: Deadline) -> Sequence[Finding]:
-        position = self._plant.joints()[0]
+        position, step = self._plant.joints()[0], self._parameters.resolution_rad
         outside = [
             name
             for name, angle, low, high in zip(
                 self.names, position, self._limits.lower, self._limits.upper, strict=True
             )
-            if not low - COUNT_RAD <= angle <= high + COUNT_RAD
+            if not low - step <= angle <= high + step
         ]
         return [
             Finding(
@@ -167,8 +173,8 @@ class SimArm:
         stamp_ns = self._clock.now_ns()
         return JointSample(
             stamp_ns,
-            quantised(position, COUNT_RAD),
-            quantised(velocity, COUNT_RAD),
+            quantised(position, self._parameters.resolution_rad),
+            quantised(velocity, self._parameters.resolution_rad),
             np.clip(torque / self._torque, -1.0, 1.0),
             np.full(len(position), stamp_ns - self._seen_ns, dtype=np.int64),
         )
@@ -176,9 +182,10 @@ class SimArm:
     def command(self, position: FloatArray, deadline: Deadline) -> FloatArray:
         """Set the servos' goals; they have them at the end of the declared bus time.
 
-        Errors: DeadlineMissed where that time does not fit; BadInput for a target that is
-        not (n,) finite numbers.
+        Errors: HarnessError where they are not enabled; DeadlineMissed where that time does not
+        fit; BadInput for a target that is not (n,) finite numbers.
         """
+        refuse_unenabled(self._role, bool(self._enabled.all()))
         if np.shape(position) != (len(self.names),) or not np.isfinite(position).all():
             raise BadInput(
                 f"{self._role}: {position!r} is no joint target",
@@ -187,7 +194,7 @@ class SimArm:
         self._spend(self._parameters.command_us * NS_PER_US, deadline, "command")
         self._notice_arrangement()
         inside = np.clip(position, self._limits.lower, self._limits.upper)
-        self._goal = quantised(inside, COUNT_RAD)
+        self._goal = quantised(inside, self._parameters.resolution_rad)
         if not self._profiled:
             self._plant.drive(self._goal, self._torque, self._enabled)
         return self._goal.copy()
@@ -195,8 +202,7 @@ class SimArm:
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Torque off; the gearboxes' friction is all that holds."""
         started_ns = self._clock.now_ns()
-        self._enabled[:] = False
-        self._plant.drive(self._goal, self._torque, self._enabled)
+        self._release()
         driven = self._plant.driven()
         off = not driven.any()
         readings = {
@@ -214,6 +220,10 @@ class SimArm:
     def close(self) -> None:
         """Leave the plant's joints without a controller; may be called twice."""
         self._plant.attach(None)
+
+    def _release(self) -> None:
+        self._enabled[:] = False
+        self._plant.drive(self._goal, self._torque, self._enabled)
 
     def _control(self) -> None:
         """One millisecond of the servos' own loop, before each step of the plant."""
@@ -234,7 +244,7 @@ class SimArm:
             self._hold()
 
     def _hold(self) -> None:
-        self._goal = quantised(self._plant.joints()[0], COUNT_RAD)
+        self._goal = quantised(self._plant.joints()[0], self._parameters.resolution_rad)
         for profile, angle in zip(self._profiles, self._goal.tolist(), strict=True):
             profile.restart(angle)
         if not self._profiled:

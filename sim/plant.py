@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from sim.robots.urdf import Body, Box, Inertial, Link, Part, Vector
 from sim.scenery.element import Acting, Element, Stage, Watching
 from sim.scenery.kinds import furnish
 from sim.scenery.tracking import Tracking
+from sim.selfcheck.suite import checks_for, run_checks
 from sim.world import Placed, View, World
 
 SLOWEST_STEP_HZ = 500
@@ -189,6 +190,14 @@ class Plant:
         """Let `probe` sample from the next scene on."""
         self._probes.append(probe)
 
+    def self_check(self) -> list[dict[str, Any]]:
+        """What physics of this step rate and solver gives against closed formulas, as plain data
+        (`sim.selfcheck.model.Result`). It is done in a world of its own; this one stands still
+        meanwhile. Errors: HarnessError where the physics blows up."""
+        checks = checks_for(self.robots)
+        found = run_checks(checks, self._step_hz, self.layout.iterations)
+        return [result.as_data() for result in found]
+
     def truth(self, robot: int) -> tuple[World, Robot, Placed]:
         """Where a probe finds what it samples; anew in every scene."""
         return self._world, self.robots[robot], self._bodies[robot]
@@ -244,7 +253,8 @@ class Plant:
         self._fresh = False
 
     def _arrange_world(self, scene: Mapping[str, object], position: FloatArray) -> None:
-        self._elements = ()
+        self._furnished(())  # nothing of the old scene acts on, should the new one be refused
+        self._tracking = Tracking((), {}, self._step_hz)
         self._world.rebuild()
         table = self._world.place(_table(self.layout), (0.0, 0.0, 0.0))
         if self.layout.table_friction != 0.5:
@@ -274,11 +284,14 @@ class Plant:
         elements = furnish(stage, scene)
         for element in elements:
             self._refuse_overlap(element)
+        self._furnished(elements)
+        self._tracking = Tracking(elements, scene.get("tracker", {}), self._step_hz)
+        self._seed = self._tracking.seed
+
+    def _furnished(self, elements: Sequence[Element]) -> None:
         self._elements = elements
         self._acting = [one for one in elements if isinstance(one, Acting)]
         self._watching = [one for one in elements if isinstance(one, Watching)]
-        self._tracking = Tracking(elements, scene.get("tracker", {}), self._step_hz)
-        self._seed = self._tracking.seed
 
     def _refuse_overlap(self, element: Element) -> None:
         depth = max(

@@ -16,7 +16,7 @@ from sim.world import View
 
 _NEAR = View(eye=(-0.02, -0.50, 0.42), target=(0.20, 0.0, 0.12), fov_deg=36.0)
 _ARM = View(eye=(1.10, -0.72, 0.66), target=(0.44, 0.0, 0.12), fov_deg=38.0)
-_BEFORE = View(eye=(-0.25, -1.15, 0.95), target=(0.42, 0.0, 0.28), fov_deg=38.0)
+_BEFORE = View(eye=(-0.20, -1.08, 0.88), target=(0.45, 0.0, 0.31), fov_deg=44.0)
 _HAND = View(eye=(0.24, -0.26, 0.26), target=(0.0, 0.0, 0.04), fov_deg=36.0)
 
 

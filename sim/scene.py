@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,10 @@ class SimScene:
     def witness(self, deadline: Deadline) -> Mapping[str, float]:
         self._plant.advance_to(self._clock.now_ns())
         return self._plant.witness()
+
+    def self_check(self, deadline: Deadline) -> Sequence[Mapping[str, Any]]:
+        """What the plant's physics gives against closed formulas; see `sim.plant.Plant`."""
+        return self._plant.self_check()
 
     def picture(self, deadline: Deadline) -> NDArray[np.uint8] | None:
         return self._plant.picture()

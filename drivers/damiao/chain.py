@@ -27,6 +27,7 @@ from drivers.damiao.line import adopt_line, open_line
 from drivers.damiao.parameters import ChainParameters
 from drivers.damiao.registers import Register, load_registers
 from drivers.damiao.robots import Robot, load_robot
+from drivers.enabling import refuse_unenabled
 from drivers.joints import between, refuse_silent
 from drivers.transport.latency import adapter_latency
 from drivers.transport.options import need_port
@@ -178,9 +179,10 @@ class DamiaoChain:
 
         Lost communication, which the time-out of an earlier run leaves behind, is cleared; any
         other fault is not. Errors: DeviceFault naming the joints that were silent, report a
-        fault or did not come on; LinkLost, DeadlineMissed.
+        fault or did not come on; LinkLost, DeadlineMissed. No command is taken then.
         """
         bus, setup = self._opened().bus, self._opened().setup
+        self._enabled = False
         states = self._states(deadline, "enable")
         refuse_faults(self.role, self._robot, states, but=MotorStatus.LOST_COMM)
         lost = [motor for motor, s in states.items() if s.status == MotorStatus.LOST_COMM]
@@ -215,15 +217,15 @@ class DamiaoChain:
         """One frame a motor with its target, clipped to `limits` and cut off to a whole step.
 
         The answer says what was sent; that it arrived shows at the next read. Errors:
-        DeviceFault where a motor's last answer says that it is not on; HarnessError for a wrong
-        shape or a target that is not finite; LinkLost, DeadlineMissed.
+        DeviceFault where a motor's last answer says that it is not on; HarnessError where it is
+        not enabled, for a wrong shape or a target that is not finite; LinkLost, DeadlineMissed.
         """
         session = self._opened()
+        refuse_unenabled(self.role, self._enabled)
         if position.shape != (len(self._robot.ids),) or not np.isfinite(position).all():
             raise HarnessError(f"{self.role}: {position!r} is no set of joint targets")
-        if self._enabled:
-            heard = {m: h for m in self._robot.ids if (h := session.bus.newest(m)) is not None}
-            refuse_unpowered(self.role, self._robot, decoded(self._robot, session.setup, heard))
+        heard = {m: h for m in self._robot.ids if (h := session.bus.newest(m)) is not None}
+        refuse_unpowered(self.role, self._robot, decoded(self._robot, session.setup, heard))
         codes = target_codes(self._robot, session.setup, position)
         session.bus.command(payloads(self._robot, session.setup, codes), deadline)
         return targets(self._robot, session.setup, codes)

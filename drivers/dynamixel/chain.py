@@ -51,13 +51,14 @@ class DynamixelChain(ServoChain):
         self._steps = self._trips = 0
         super().open(deadline)
 
-    def enable(self, deadline: Deadline) -> None:
+    def _energise(self, deadline: Deadline) -> None:
         self._clear(deadline)
-        super().enable(deadline)
+        super()._energise(deadline)
         if self._steps:
             self._arm(deadline)
 
     def command(self, position: FloatArray, deadline: Deadline) -> FloatArray:
+        self._commandable()  # what revives a stopped motor is not sent either
         if self._steps and self._line.longest_pause_ns() >= self._steps * _STEP_NS:
             self._clear(deadline)
             self._arm(deadline)

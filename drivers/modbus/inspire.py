@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivers.enabling import refuse_unenabled
 from drivers.modbus.bus import ModbusBus
 from drivers.modbus.eb90_bus import Eb90Bus
 from drivers.modbus.hand_link import Eb90Hand, HandLink, ModbusHand
@@ -79,6 +80,7 @@ class InspireHand:
         self._baud = parameters.baud or table.baud
         self._force_sets = _force_sets(table, parameters)
         self._link: HandLink | None = None
+        self._enabled = False
         self._seen: deque[_Seen] = deque(maxlen=_HISTORY)
 
     @property
@@ -107,6 +109,7 @@ class InspireHand:
             link.write_shorts(registers.speed_set, [speed] * fingers, deadline)
             link.write_shorts(registers.force_set, self._force_sets, deadline)
         self._link = link
+        self._enabled = False
 
     def identity(self, deadline: Deadline) -> Identity:
         """The model of the rig file: a hand does not say which one it is."""
@@ -138,12 +141,13 @@ class InspireHand:
 
     def enable(self, deadline: Deadline) -> None:
         """Take the present positions for the targets, so that nothing jumps: the drives of a
-        hand are always energised.
+        hand are always energised. What it adds is that commands are taken from then on.
 
         Errors: DeviceFault naming fingers that an error keeps from moving; DeadlineMissed,
-        LinkLost.
+        LinkLost. No command is taken then.
         """
         link, registers = self._opened(), self._table.registers
+        self._enabled = False
         if self._parameters.clear_errors:
             link.write_shorts(registers.clear_error, [1], deadline)
             self._await_refresh(deadline)
@@ -155,6 +159,7 @@ class InspireHand:
             )
         counts = self._positions(link, deadline).counts
         link.write_shorts(registers.angle_set, self._within(counts), deadline)
+        self._enabled = True
 
     def read(self, deadline: Deadline) -> JointSample:
         """Positions in one trip, forces in a second one (`read_effort`).
@@ -185,10 +190,12 @@ class InspireHand:
     def command(self, position: FloatArray, deadline: Deadline) -> FloatArray:
         """Write all targets, clipped to `limits` and rounded to counts; the hand acknowledges.
 
-        Errors: HarnessError for a wrong shape or a target that is not finite; DeadlineMissed,
-        LinkLost, DeviceFault.
+        Errors: HarnessError where it is not enabled (`make_safe` holds the fingers, which a
+        target would set moving), for a wrong shape or a target that is not finite;
+        DeadlineMissed, LinkLost, DeviceFault.
         """
         link = self._opened()
+        refuse_unenabled(self.role, self._enabled)
         if position.shape != (len(self.names),) or not np.isfinite(position).all():
             raise HarnessError(f"{self.role}: {position!r} is no set of joint targets")
         counts = self._table.to_counts(position)
@@ -197,6 +204,7 @@ class InspireHand:
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Hold every finger where it is; read back that it stands (`inspire_safe`)."""
+        self._enabled = False
         known = self._seen[-1] if self._seen else None
         young = known is not None and self._clock.now_ns() - known.stamp_ns <= _YOUNG_NS
         counts = known.counts.tolist() if known is not None and young else None

@@ -4,7 +4,8 @@ The hand has no register that switches its drives off. What it offers is a new t
 fingers' own positions, which stops them on their way and lets go of nothing, since their drives
 do not run back by themselves. So the positions are read first; where the hand does not say
 them, those of the last read are used, if they are young. A hand that obeys neither stays
-unproved.
+unproved. Since its drives stay energised, what keeps it safe afterwards is that no new target is
+sent: the driver refuses commands until it is enabled again.
 """
 
 from __future__ import annotations

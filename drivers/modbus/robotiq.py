@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from drivers.enabling import refuse_unenabled
 from drivers.modbus.bus import ModbusBus
 from drivers.modbus.codec import answer_size, request_frame
 from drivers.modbus.line import Timing
@@ -84,6 +85,7 @@ class RobotiqGripper:
         self._clock = clock
         self._bus: ModbusBus | None = None
         self._known: _Known | None = None
+        self._enabled = False
         self._reads = 0
 
     @property
@@ -102,6 +104,7 @@ class RobotiqGripper:
             self._known = None
             self._note(self._ask_status(bus, deadline))
         self._bus = bus
+        self._enabled = False
 
     def identity(self, deadline: Deadline) -> Identity:
         """The model of the rig file: a gripper does not say which one it is."""
@@ -134,9 +137,16 @@ class RobotiqGripper:
     def enable(self, deadline: Deadline) -> None:
         """Activate it: the fingers make a full stroke both ways, which takes seconds.
 
-        One that is active and has no major fault is left as it is. Errors: DeviceFault with
-        what the gripper says is wrong, DeadlineMissed, LinkLost.
+        One that is active and has no major fault is left as it is, so that what it holds stays
+        held. Errors: DeviceFault with what the gripper says is wrong, DeadlineMissed, LinkLost;
+        no command is taken then.
         """
+        self._enabled = False
+        self._activate(deadline)
+        self._enabled = True
+
+    def _activate(self, deadline: Deadline) -> None:
+        """What `enable` asks of the gripper. Errors: as `enable`."""
         status = self._note(self._ask_status(self._opened(), deadline)).status
         if status.ready:
             return
@@ -165,9 +175,12 @@ class RobotiqGripper:
     def command(self, wanted: GripperCommand, deadline: Deadline) -> GripperCommand:
         """Send a target and, with it, ask for the status, in one trip.
 
-        Errors: HarnessError for a target that is not finite; DeviceFault where the gripper is
-        not active or reports a major fault; DeadlineMissed, LinkLost.
+        Errors: HarnessError where it is not enabled (a gripper that was stopped stays active, and
+        moves at the next target) or for a target that is not finite; DeviceFault where the
+        gripper is no longer active or reports a major fault; DeadlineMissed, LinkLost.
         """
+        self._opened()
+        refuse_unenabled(self.role, self._enabled)
         values = (wanted.opening_m, wanted.speed_m_s, wanted.force_n)
         if not all(map(math.isfinite, values)):
             raise HarnessError(f"{self.role}: {wanted} is no target")
@@ -181,6 +194,7 @@ class RobotiqGripper:
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Stop the fingers where they are, what they hold stays held; read back that they
         stand still (`drivers.modbus.robotiq_safe`)."""
+        self._enabled = False
         return prove_stopped(self.role, self._target(self._bus), self._clock, deadline)
 
     def rescue(self, deadline: Deadline) -> SafeProof:

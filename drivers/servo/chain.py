@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivers.enabling import refuse_unenabled
 from drivers.joints import between, refuse_silent
 from drivers.servo.answers import SyncRead
 from drivers.servo.bus import ServoBus
@@ -80,6 +81,7 @@ class ServoChain:
         self._goal = shared(robot.tables, "goal_position")
         shared(robot.tables, "torque_enable")
         self._session: _Session | None = None
+        self._enabled = False
         self._answered_ns: dict[int, int] = {}
         self._reads = 0
 
@@ -117,6 +119,7 @@ class ServoChain:
             setup = survey(bus, self._robot, self._family, deadline)
             self._family.prepare(bus, self._robot, setup, deadline)
         self._session = _Session(port, bus, setup)
+        self._enabled = False
         self._answered_ns = {}
 
     def identity(self, deadline: Deadline) -> Identity:
@@ -163,8 +166,15 @@ class ServoChain:
     def enable(self, deadline: Deadline) -> None:
         """Torque on, with the present position as the goal, so that nothing jumps.
 
-        Errors: DeviceFault naming the joints that were silent or did not take it; LinkLost.
+        Errors: DeviceFault naming the joints that were silent or did not take it; LinkLost. No
+        command is taken then, not even where it was enabled before.
         """
+        self._enabled = False
+        self._energise(deadline)
+        self._enabled = True
+
+    def _energise(self, deadline: Deadline) -> None:
+        """What `enable` does to the servos. Errors: as `enable`."""
         bus = self._opened().bus
         self._family.before_torque(bus, self._robot, deadline)
         position = self._block.position
@@ -207,9 +217,10 @@ class ServoChain:
         """One sync write of goal positions, clipped to `limits` and rounded to whole counts.
 
         Nobody acknowledges a sync write, so the answer says what was sent, not what arrived.
-        Errors: HarnessError for a wrong shape or a target that is not finite.
+        Errors: HarnessError where it is not enabled (Feetech servos switch their torque on with
+        a goal), for a wrong shape or a target that is not finite.
         """
-        session = self._opened()
+        session = self._commandable()
         if position.shape != (len(self._ids),) or not np.isfinite(position).all():
             raise HarnessError(f"{self.role}: {position!r} is no set of joint targets")
         setup = session.setup
@@ -220,6 +231,7 @@ class ServoChain:
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
         """Torque off everywhere, read back. A lost link gives a proof that says so."""
+        self._enabled = False
         bus = self._session.bus if self._session else None
         return prove_torque_off(self.role, bus, self._robot, self._clock, deadline)
 
@@ -268,6 +280,12 @@ class ServoChain:
         if self._session is None:
             raise HarnessError(f"{self.role} is not open")
         return self._session
+
+    def _commandable(self) -> _Session:
+        """Errors: HarnessError where it is not open or not enabled."""
+        session = self._opened()
+        refuse_unenabled(self.role, self._enabled)
+        return session
 
     def _read_all(self, address: int, length: int, deadline: Deadline) -> SyncRead:
         """A read of all servos: the time on the wire, and the grace on top."""

@@ -19,6 +19,7 @@ def command(
     out: Path | None,
     seed: int | None,
     policy: str,
+    jobs: int,
     model: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -32,4 +33,4 @@ def command(
     from hil.catalogue import load_profile
 
     loaded, path = load_profile(profile)
-    return execute(loaded, sha256_file(path), rig, out, seed, policy, model, as_json)
+    return execute(loaded, sha256_file(path), rig, out, seed, policy, jobs, model, as_json)

@@ -30,10 +30,11 @@ from hil.errors import BadInput
 def command(driver: str, rig: str, out: Path | None, grace_ms: float, as_json: bool) -> int:
     """Check DRIVER (its name, or the role of its device in the rig) against every promise.
 
-    Identity, units, deadlines, absence that is never zero, a safe state with proof, late,
-    double and damaged answers, an unplugged link, two owners. The faults are put between the
-    driver and its port, so that an emulated device will do. A real one is energised where it
-    stands and told to stay: nothing is moved, but keep away from it.
+    Identity, units, deadlines, absence that is never zero, a safe state with proof, no command
+    before the device is enabled, late, double and damaged answers, an unplugged link, two owners.
+    The faults are put between the driver and its port, so that an emulated device will do. Real
+    joints are energised where they stand and told to stay: nothing is moved, but keep away from
+    them. A real gripper is activated, which may open and close it: keep its fingers free.
 
     Exit code 0 when no check failed, else 1.
     """

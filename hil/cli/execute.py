@@ -27,10 +27,18 @@ RUN_OPTIONS = [
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Instead of the profile's."),
     click.option(
         "--policy",
-        type=click.Choice(["model", "expert", "null"]),
+        type=click.Choice(["model", "expert", "null", "random"]),
         default="model",
         show_default=True,
-        help="Who decides: the model, the scripted expert (ceiling) or nobody (floor).",
+        help="Who decides: the model, the scripted expert (ceiling), nobody (floor) or chance.",
+    ),
+    click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Episodes at once, on a rig of kind 'sim' only; the record is the same.",
     ),
     click.option(
         "--model",
@@ -60,6 +68,7 @@ def execute(
     out: Path | None,
     seed: int | None,
     policy: str,
+    jobs: int,
     models: Sequence[str],
     as_json: bool,
     files: Mapping[str, Path] | None = None,
@@ -94,7 +103,7 @@ def execute(
     console = Console(stderr=True, highlight=False)
     with stop_on_signals(StopRequest()) as stop:
         with RunDisplay(plan, console) as display:
-            ending = run_campaign(plan, folder, display, stop)
+            ending = run_campaign(plan, folder, display, stop, jobs)
         try:
             verdict = finish(folder, key)
         except (OSError, HilError) as error:

@@ -31,6 +31,7 @@ class RunDisplay:
         self._spent_s: dict[str, list[float]] = {name: [] for name in plan.scenarios}
         self._last_s = time.monotonic()
         self._phase = "starting"
+        self._work = ""
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -41,7 +42,7 @@ class RunDisplay:
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[verdict]}"),
-                TextColumn("[dim]{task.fields[left]}[/]"),
+                TextColumn("[dim]{task.fields[left]}{task.fields[work]}[/]"),
                 console=self._console,
                 auto_refresh=False,
                 transient=True,
@@ -49,7 +50,9 @@ class RunDisplay:
             self._bar.start()
             total = len(self._plan.episodes)
             left = f"{self._left_s():.0f} s left at most"
-            self._task = self._bar.add_task("", total=total, phase="", verdict="", left=left)
+            self._task = self._bar.add_task(
+                "", total=total, phase="", verdict="", left=left, work=""
+            )
         return self
 
     def __exit__(
@@ -70,6 +73,15 @@ class RunDisplay:
         else:
             self._console.print(text)
 
+    def at_work(self, count: int) -> None:
+        """Say how many episodes run at once."""
+        work = f"; {count} at work"
+        if work == self._work:
+            return
+        self._work = work
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, work=work, refresh=True)
+
     def attempt(self, attempt: Attempt) -> None:
         """Count one attempt and show the verdict so far."""
         scenario = str(attempt.episode.meta["scenario"])
@@ -88,7 +100,8 @@ class RunDisplay:
             return
         why = "" if attempt.end is EpisodeEnd.COMPLETED else f" ({attempt.reason})"
         self._console.print(
-            f"  {attempt.episode.name} {scenario}: {_MARKS[success]}{why}; {verdict}; {left}",
+            f"  {attempt.episode.name} {scenario}: {_MARKS[success]}{why}; {verdict}; {left}"
+            f"{self._work}",
             soft_wrap=True,
         )
 

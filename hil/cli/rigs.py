@@ -7,6 +7,7 @@ import json
 import click
 
 from hil.catalogue import load_rig, rig_files
+from hil.cli.shown import show
 
 
 @click.command("rigs")
@@ -15,11 +16,7 @@ from hil.catalogue import load_rig, rig_files
 def command(name: str | None, as_json: bool) -> None:
     """List the rig files, or show the one called NAME (a name or a .toml path)."""
     if name:
-        rig, path = load_rig(name)
-        if as_json:
-            click.echo(rig.model_dump_json(by_alias=True, exclude_none=True, indent=2))
-        else:
-            click.echo(f"# {path}\n{path.read_text()}", nl=False)
+        show(*load_rig(name), as_json=as_json)
         return
     rigs = [load_rig(known)[0] for known in rig_files()]
     if as_json:

@@ -21,6 +21,7 @@ def command(
     out: Path | None,
     seed: int | None,
     policy: str,
+    jobs: int,
     model: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -37,4 +38,4 @@ def command(
     profile = single(found.id, episodes)
     digest = sha256_bytes(canonical_json(profile.model_dump(mode="json", by_alias=True)))
     files = {found.id: path}
-    return execute(profile, digest, rig, out, seed, policy, model, as_json, files)
+    return execute(profile, digest, rig, out, seed, policy, jobs, model, as_json, files)

@@ -94,9 +94,7 @@ def _samples(subject: Subject) -> str:
 
 def _units(subject: Subject) -> str:
     with subject.opened() as one:
-        arm = one.device
-        if not isinstance(arm, Joints):
-            raise NotChecked("it has no joints")
+        arm = one.joints
         limits, count = arm.limits, len(arm.names)
         for name in ("lower", "upper", "velocity"):
             require(getattr(limits, name).shape == (count,), f"limits.{name} is not one a joint")
@@ -114,9 +112,7 @@ def _units(subject: Subject) -> str:
 
 def _holds_still(subject: Subject) -> str:
     with subject.opened() as one:
-        arm = one.device
-        if not isinstance(arm, Joints):
-            raise NotChecked("it has no joints")
+        arm = one.joints
         here = arm.read(subject.within(_WITHIN_S)).position
         try:
             arm.enable(subject.within(_WITHIN_S))
@@ -178,9 +174,11 @@ def _reopens(subject: Subject) -> str:
     one = subject.build()
     models = []
     for _ in range(2):
-        one.device.open(subject.within(OPEN_WITHIN_S))
-        models.append(one.device.identity(subject.within(_WITHIN_S)).model)
-        one.device.close()
+        try:
+            one.device.open(subject.within(OPEN_WITHIN_S))
+            models.append(one.device.identity(subject.within(_WITHIN_S)).model)
+        finally:
+            one.device.close()
     require(models[0] == models[1], f"it was {models[0]} and is {models[1]}")
     return "opened twice, one after the other"
 

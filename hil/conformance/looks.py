@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,88 +51,64 @@ def looking(device: Device) -> Looking | None:
     What it offers decides: one class may have the calls of several contracts, and keep the
     promise of some of them only.
     """
-    for capability, look_of in _LOOKS:
+    for capability, look_at in _LOOKS:
         if capability in device.capabilities:
-            return look_of(device)
+            return partial(look_at, device)
     return None
 
 
 def pinging(device: Device) -> Looking:
     """A look at a device that has nothing to read: a round trip, and no number from it."""
-
-    def look(deadline: Deadline) -> Look:
-        device.ping(deadline)
-        return Look(np.zeros(1), None, None, "")
-
-    return look
+    return partial(_answer, device)
 
 
-def _joints(device: Joints) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        sample = device.read(deadline)
-        return Look(sample.position, sample.age_ns, sample.stamp_ns, "rad")
-
-    return look
+def _answer(device: Device, deadline: Deadline) -> Look:
+    device.ping(deadline)
+    return Look(np.zeros(1), None, None, "")
 
 
-def _gripper(device: Gripper) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        sample = device.read(deadline)
-        ages = np.array([sample.age_ns], dtype=np.int64)
-        return Look(np.array([sample.opening_m]), ages, sample.stamp_ns, "m")
-
-    return look
+def _joints(device: Joints, deadline: Deadline) -> Look:
+    sample = device.read(deadline)
+    return Look(sample.position, sample.age_ns, sample.stamp_ns, "rad")
 
 
-def _force(device: Force) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        sample = device.read(deadline)
-        return Look(sample.newtons, sample.age_ns, sample.stamp_ns, "N")
-
-    return look
+def _gripper(device: Gripper, deadline: Deadline) -> Look:
+    sample = device.read(deadline)
+    ages = np.array([sample.age_ns], dtype=np.int64)
+    return Look(np.array([sample.opening_m]), ages, sample.stamp_ns, "m")
 
 
-def _power(device: Power) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        sample = device.read(deadline)
-        return Look(np.array([sample.volts, sample.amperes]), None, sample.stamp_ns, "V, A")
-
-    return look
+def _force(device: Force, deadline: Deadline) -> Look:
+    sample = device.read(deadline)
+    return Look(sample.newtons, sample.age_ns, sample.stamp_ns, "N")
 
 
-def _meter(device: Meter) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        reading = device.read(deadline)
-        return Look(np.array([reading.value]), None, reading.stamp_ns, reading.unit)
-
-    return look
+def _power(device: Power, deadline: Deadline) -> Look:
+    sample = device.read(deadline)
+    return Look(np.array([sample.volts, sample.amperes]), None, sample.stamp_ns, "V, A")
 
 
-def _switches(device: Switches) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        states = device.states(deadline)
-        return Look(np.array([float(states[name]) for name in device.names]), None, None, "on")
-
-    return look
+def _meter(device: Meter, deadline: Deadline) -> Look:
+    reading = device.read(deadline)
+    return Look(np.array([reading.value]), None, reading.stamp_ns, reading.unit)
 
 
-def _camera(device: Camera) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        frame = device.newest(deadline)
-        mean = np.asarray(frame.image.reshape(-1, 3).mean(axis=0), dtype=np.float64)
-        return Look(mean, None, frame.stamp_ns, "level")
-
-    return look
+def _switches(device: Switches, deadline: Deadline) -> Look:
+    states = device.states(deadline)
+    return Look(np.array([float(states[name]) for name in device.names]), None, None, "on")
 
 
-def _button(device: EmergencyStop) -> Looking:
-    def look(deadline: Deadline) -> Look:
-        return Look(np.array([float(device.pressed(deadline))]), None, None, "pressed")
+def _camera(device: Camera, deadline: Deadline) -> Look:
+    frame = device.newest(deadline)
+    mean = np.asarray(frame.image.reshape(-1, 3).mean(axis=0), dtype=np.float64)
+    return Look(mean, None, frame.stamp_ns, "level")
 
-    return look
+
+def _button(device: EmergencyStop, deadline: Deadline) -> Look:
+    return Look(np.array([float(device.pressed(deadline))]), None, None, "pressed")
 
 
-_LOOKS: tuple[tuple[Capability, Callable[[Any], Looking]], ...] = (
+_LOOKS: tuple[tuple[Capability, Callable[[Any, Deadline], Look]], ...] = (
     (Capability.JOINTS, _joints),
     (Capability.GRIPPER, _gripper),
     (Capability.FORCE, _force),

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from hil.clock import NS_PER_MS, Deadline, WallClock
 from hil.conformance.model import NotChecked, NotConforming
-from hil.contracts import BenchContext, Device, DeviceSpec, OpenLink
+from hil.contracts import BenchContext, Device, DeviceSpec, Joints, OpenLink
 from hil.errors import HilError
 from hil.plugins import DRIVERS, load
 from rigs.schema import Device as DeviceTable
@@ -33,6 +33,13 @@ class Opened:
         if link is None:
             raise NotChecked("the driver's line takes no faults (it is not opened by open_link)")
         return link
+
+    @property
+    def joints(self) -> Joints:
+        """The device as joints. Errors: NotChecked where it has none."""
+        if not isinstance(self.device, Joints):
+            raise NotChecked("it has no joints")
+        return self.device
 
 
 @dataclass(frozen=True, slots=True)

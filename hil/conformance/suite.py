@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hil.clock import NS_PER_S, WallClock
-from hil.conformance import device_checks, link_checks
+from hil.conformance import command_checks, device_checks, link_checks
 from hil.conformance.check import Check
 from hil.conformance.model import NotChecked, Result, State
 from hil.conformance.subject import Subject
@@ -15,7 +15,11 @@ from hil.errors import BadInput, HilError
 from hil.rig import resolve_ports, start_twin
 from rigs.schema import Device, Rig
 
-CHECKS: tuple[Check, ...] = (*device_checks.CHECKS, *link_checks.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *device_checks.CHECKS,
+    *command_checks.CHECKS,
+    *link_checks.CHECKS,
+)
 
 
 def run_checks(subject: Subject, told: Callable[[Result], None]) -> list[Result]:

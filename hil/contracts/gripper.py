@@ -67,6 +67,9 @@ class Gripper(Device, Protocol):
     def command(self, wanted: GripperCommand, deadline: Deadline) -> GripperCommand:
         """Send a target; returns it as it went over the wire, after limits and quantisation.
 
-        Errors: DeadlineMissed, LinkLost, DeviceFault (it refuses, or is not enabled).
+        After `open` and after `make_safe`, until `enable` has succeeded, it sends nothing and
+        raises HarnessError with role and remedy, also where the gripper itself is still active:
+        a target would move what was proved at rest. Errors: HarnessError, DeadlineMissed,
+        LinkLost, DeviceFault (it refuses, or is no longer active).
         """
         ...

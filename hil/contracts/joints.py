@@ -66,5 +66,10 @@ class Joints(Device, Protocol):
 
     def command(self, position: FloatArray, deadline: Deadline) -> FloatArray:
         """Send position targets, shape (n,), rad; returns the targets on the wire after
-        limits and quantisation."""
+        limits and quantisation.
+
+        After `open` and after `make_safe`, until `enable` has succeeded, it sends nothing and
+        raises HarnessError with role and remedy: on some devices a target alone energises what
+        was proved safe, so that to send one then is the caller's defect.
+        """
         ...

@@ -141,32 +141,22 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         found = dependence(samples, claim.quantile)
     bound_ns = None if rank is None else _nth(samples, rank)
     needed = minimum_count(claim.quantile, claim.confidence)
-    stage: str | None = None
-    note = ""
-    if evidence.unmeasured:
-        state, reason = Outcome.SKIPPED, evidence.unmeasured
-    elif _refuted(late, 1 - claim.quantile, claim.confidence):
-        state = Outcome.FAIL
-        stage, reason = _blame(claim.metric, limit_ns, evidence)
-    elif bound_ns is None:
-        state = Outcome.INCONCLUSIVE
-        reason = f"{len(samples)} samples carry no bound of this quantile: {needed} would"
-    elif evidence.unrecorded:
-        state, reason = Outcome.INCONCLUSIVE, evidence.lacking(evidence.unrecorded)
-    elif bound_ns <= limit_ns:
-        state, reason = Outcome.PASS, ""
-    else:
-        state = Outcome.FAIL
-        stage, reason = _blame(claim.metric, limit_ns, evidence)
-    if found is not None:
-        note = latency_note(claim, samples, found)
+    few = f"{len(samples)} samples carry no bound of this quantile: {needed} would"
+    decision = _decided(
+        evidence,
+        claim.metric,
+        limit_ns,
+        refuted=_refuted(late, 1 - claim.quantile, claim.confidence),
+        lacking=few if bound_ns is None else "",
+        shown=bound_ns is not None and bound_ns <= limit_ns,
+    )
     return ClaimResult(
         kind=claim.kind,
         metric=claim.metric,
-        state=state,
+        state=decision.state,
         statement=latency_statement(claim, evidence.rate_hz),
         shown=_shown_us(bound_ns, len(samples)) if not evidence.unmeasured else NOT_JUDGED,
-        reason=reason,
+        reason=decision.reason,
         count=int(np.count_nonzero(late)),
         total=len(samples),
         bound=_us(bound_ns) if not evidence.unmeasured else None,
@@ -176,10 +166,10 @@ def judge_latency(claim: LatencyClaim, evidence: Evidence) -> ClaimResult:
         quantile=claim.quantile,
         sample=claim.sample,
         needed=needed,
-        stage=stage,
+        stage=decision.stage,
         block_ticks=_block_ticks(claim, evidence.rate_hz),
         effective=found.effective if found else None,
-        note=note,
+        note=latency_note(claim, samples, found) if found else "",
     )
 
 
@@ -203,36 +193,28 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
     late, points = int(np.count_nonzero(samples > limit_ns)), len(samples)
     bound = upper_bound(late, points, claim.confidence)
     needed = minimum_count(1 - claim.max_fraction, claim.confidence)
-    counted = COUNTED[claim.sample]
-    stage: str | None = None
+    few = f"{points} {COUNTED[claim.sample]} cannot show it: {needed} without a miss would"
+    decision = _decided(
+        evidence,
+        "reaction",
+        limit_ns,
+        refuted=_refuted(samples > limit_ns, claim.max_fraction, claim.confidence),
+        lacking=few if points < needed else "",
+        shown=bound <= claim.max_fraction,
+    )
     found, note = None, ""
-    if evidence.unmeasured:
-        state, reason = Outcome.SKIPPED, evidence.unmeasured
-    elif _refuted(samples > limit_ns, claim.max_fraction, claim.confidence):
-        state = Outcome.FAIL
-        stage, reason = _blame("reaction", limit_ns, evidence)
-    elif points < needed:
-        state = Outcome.INCONCLUSIVE
-        reason = f"{points} {counted} cannot show it: {needed} without a miss would"
-    elif evidence.unrecorded:
-        state, reason = Outcome.INCONCLUSIVE, evidence.lacking(evidence.unrecorded)
-    elif bound <= claim.max_fraction:
-        state, reason = Outcome.PASS, ""
-    else:
-        state = Outcome.FAIL
-        stage, reason = _blame("reaction", limit_ns, evidence)
     if points >= needed and not evidence.unmeasured:
         found = dependence(samples, 1 - claim.max_fraction)
         note = misses_note(claim, late, points, found)
     return ClaimResult(
         kind=claim.kind,
         metric="misses",
-        state=state,
+        state=decision.state,
         statement=misses_statement(claim, limit_ns, evidence.rate_hz),
         shown=NOT_JUDGED
         if evidence.unmeasured
         else f"at most {math.ceil(bound * 1e4) / 100:.2f} % ({late} of {points})",
-        reason=reason,
+        reason=decision.reason,
         count=late,
         total=points,
         bound=None if evidence.unmeasured else ceiled(bound),
@@ -241,11 +223,39 @@ def judge_misses(claim: MissesClaim, evidence: Evidence) -> ClaimResult:
         confidence=claim.confidence,
         sample=claim.sample,
         needed=needed,
-        stage=stage,
+        stage=decision.stage,
         block_ticks=_block_ticks(claim, evidence.rate_hz),
         effective=found.effective if found else None,
         note=note,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """State of a claim, why, and the stage that is to blame for a failure."""
+
+    state: Outcome
+    reason: str = ""
+    stage: str | None = None
+
+
+def _decided(
+    evidence: Evidence, metric: str, limit_ns: int, *, refuted: bool, lacking: str, shown: bool
+) -> _Decision:
+    """What becomes of a claim about ticks, in the order in which one thing settles it: nothing
+    was measured, its opposite is shown, there are too few samples (`lacking` says so), some were
+    not recorded, it is shown."""
+    if evidence.unmeasured:
+        return _Decision(Outcome.SKIPPED, evidence.unmeasured)
+    if not refuted:
+        if lacking:
+            return _Decision(Outcome.INCONCLUSIVE, lacking)
+        if evidence.unrecorded:
+            return _Decision(Outcome.INCONCLUSIVE, evidence.lacking(evidence.unrecorded))
+        if shown:
+            return _Decision(Outcome.PASS)
+    stage, reason = _blame(metric, limit_ns, evidence)
+    return _Decision(Outcome.FAIL, reason, stage)
 
 
 def _blame(metric: str, limit_ns: int, evidence: Evidence) -> tuple[str | None, str]:

@@ -107,7 +107,7 @@ class Plan(_Part):
 
     profile: PlannedProfile
     rig: PlannedRig
-    policy: Literal["model", "expert", "null"]
+    policy: Literal["model", "expert", "null", "random"]
     scenarios: list[PlannedScenario]
     episodes: list[PlannedEpisode]
 
@@ -139,6 +139,27 @@ class SafeRow(_Part):
     readings: dict[str, str | int | float | bool | None]
 
 
+class PhysicsCheck(_Part):
+    """What the physics behind a rig gave, and what a formula says, in `unit`; `value` is None
+    where what was waited for never happened."""
+
+    name: str
+    unit: str
+    formula: str
+    value: float | None
+    expected: float
+    tolerance: float = Field(ge=0)
+    step_hz: int
+    iterations: int
+
+
+class PhysicsRow(_Part):
+    """The checks of the physics behind one role."""
+
+    role: str
+    checks: list[PhysicsCheck]
+
+
 class EndRow(_Part):
     """Why the run ended."""
 
@@ -154,6 +175,7 @@ class Inputs(_Part):
     attempts: dict[str, list[AttemptRow]]
     safe: list[SafeRow]
     end: EndRow | None
+    physics: list[PhysicsRow] = Field(default_factory=list)
 
 
 Part = TypeVar("Part", bound=BaseModel)
@@ -164,6 +186,7 @@ def read_inputs(record: Record) -> Inputs:
     plan = _parse(Plan, record.plan, "plan.json")
     attempts: dict[str, list[AttemptRow]] = {}
     safe: list[SafeRow] = []
+    physics: list[PhysicsRow] = []
     end: EndRow | None = None
     for number, row in enumerate(record.ledger, start=1):
         place = f"ledger.jsonl, row {number}"
@@ -173,10 +196,19 @@ def read_inputs(record: Record) -> Inputs:
                 attempts.setdefault(attempt.episode, []).append(attempt)
             case "safe":
                 safe.append(_parse(SafeRow, row, place))
+            case "physics":
+                physics.append(_parse(PhysicsRow, row, place))
             case "end":
                 end = _parse(EndRow, row, place)
     _check_names(plan, attempts)
-    return Inputs(plan=plan, virtual=_virtual(record), attempts=attempts, safe=safe, end=end)
+    return Inputs(
+        plan=plan,
+        virtual=_virtual(record),
+        attempts=attempts,
+        safe=safe,
+        end=end,
+        physics=physics,
+    )
 
 
 def _parse(model: type[Part], data: Any, place: str) -> Part:

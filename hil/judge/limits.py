@@ -82,7 +82,11 @@ def _kinds(faults: Sequence[PlannedFault]) -> str:
 
 
 def _of_policy(policy: str) -> list[str]:
-    named = {"expert": "the scripted expert", "null": "the null policy (no action at all)"}
+    named = {
+        "expert": "the scripted expert",
+        "null": "the null policy (no action at all)",
+        "random": "the random policy (changes of the joints' targets, or answers, by chance)",
+    }
     if policy not in named:
         return []
     return [f"The jobs were done by {named[policy]}, not by a model under test."]

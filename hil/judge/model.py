@@ -281,6 +281,24 @@ class SafeExit:
 
 
 @dataclass(frozen=True, slots=True)
+class PhysicsResult:
+    """One check of the physics behind a rig: `value` (None where there is none) against what a
+    formula says, give or take `tolerance`, all in `unit`; at so many steps a second and
+    iterations of the contact solver."""
+
+    role: str
+    name: str
+    unit: str
+    formula: str
+    value: float | None
+    expected: float
+    tolerance: float
+    ok: bool
+    step_hz: int
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the judge says of a whole run. `schema` is the version of this form."""
 
@@ -299,6 +317,7 @@ class Verdict:
     scenarios: tuple[ScenarioVerdict, ...]
     safe_exits: tuple[SafeExit, ...]
     not_said: tuple[str, ...]
+    physics: tuple[PhysicsResult, ...] = ()
 
 
 def verdict_json(verdict: Verdict) -> bytes:

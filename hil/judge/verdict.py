@@ -24,11 +24,13 @@ from hil.judge.model import (
     ClaimResult,
     EpisodeResult,
     Outcome,
+    PhysicsResult,
     SafeExit,
     ScenarioVerdict,
     Verdict,
     rounded,
 )
+from hil.judge.physics import broken_physics, physics_results
 from hil.judge.scoring import Scored, Scorer, score_episode
 from hil.record.format import EpisodeEnd
 from hil.statistics import lower_bound, upper_bound
@@ -48,7 +50,8 @@ def judge(record: Record, tasks: Mapping[str, Scorer] | None = None) -> Verdict:
     plan = inputs.plan
     scenarios = tuple(_scenario(one, inputs, record, tasks) for one in plan.scenarios)
     safe_exits = tuple(_safe_exit(row) for row in inputs.safe)
-    outcome, reasons = overall(scenarios, safe_exits, inputs.end)
+    physics = physics_results(inputs.physics)
+    outcome, reasons = overall(scenarios, safe_exits, inputs.end, physics)
     return Verdict(
         schema=SCHEMA,
         outcome=outcome,
@@ -65,22 +68,30 @@ def judge(record: Record, tasks: Mapping[str, Scorer] | None = None) -> Verdict:
         scenarios=scenarios,
         safe_exits=safe_exits,
         not_said=not_said(plan, inputs.virtual, scenarios),
+        physics=physics,
     )
 
 
 def overall(
-    scenarios: Sequence[ScenarioVerdict], safe_exits: Sequence[SafeExit], end: EndRow | None
+    scenarios: Sequence[ScenarioVerdict],
+    safe_exits: Sequence[SafeExit],
+    end: EndRow | None,
+    physics: Sequence[PhysicsResult] = (),
 ) -> tuple[Outcome, tuple[str, ...]]:
     """Outcome of a run and the reasons for it, gravest first.
 
     What keeps the record from speaking of the device (a device not proved safe, an error of
-    the rig, void conditions, an interruption) goes before what the record says of it.
+    the rig, void conditions such as a physics that failed a check, an interruption) goes before
+    what the record says of it.
     """
     found = [
         (Outcome.ERROR, f"{exit_.role} was not proved safe: {exit_.state}")
         for exit_ in safe_exits
         if not exit_.safe
     ]
+    broken = broken_physics(physics)
+    if broken:
+        found.append((Outcome.VOID, broken))
     stopped = _stopped(end)
     if stopped is not None:
         found.append(stopped)

@@ -172,7 +172,8 @@ def fit_clock(
 def _trips(exchanges: IntArray, asked: bool, window_ns: int) -> Trips:
     if exchanges.ndim != 2 or exchanges.shape[1] != 4:
         raise ValueError(f"exchanges have shape {exchanges.shape}, not (n, 4)")
-    possible = exchanges[(np.abs(exchanges) < _MOST_NS).all(axis=1)]
+    # no absolute value: the one of -2**63 is -2**63
+    possible = exchanges[((exchanges > -_MOST_NS) & (exchanges < _MOST_NS)).all(axis=1)]
     sent, device_received, device_sent, received = possible[np.argsort(possible[:, 0])].T
     trip = (received - sent) - (device_sent - device_received)
     usable = (received > sent) & (device_sent >= device_received) & (trip > 0)

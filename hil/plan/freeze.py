@@ -30,7 +30,7 @@ from models.zoo import find_model, load_card
 from rigs.schema import Rig
 from scenarios.schema import Claim, Profile, ProfileScenario, Scenario, SuccessClaim
 
-PolicyName = Literal["model", "expert", "null"]
+PolicyName = Literal["model", "expert", "null", "random"]
 
 SINGLE = "single"
 """Name of the profile that certifies nothing."""
@@ -85,7 +85,7 @@ def freeze(
     Args:
         profile: scenarios, episodes and decision rule.
         seed: of the whole run; the profile's own when None.
-        policy: who decides: the scenario's model, the scripted expert, or the null policy.
+        policy: who decides: the scenario's model, the scripted expert, the null policy, or chance.
         models: folders to use in place of zoo models, by the model's name in the scenario.
         files: files of scenarios that are not of the catalogue, by id.
 
@@ -181,6 +181,12 @@ def episode_seed(master: int, scenario: str, index: int) -> int:
     """Seed of one episode (48 bit), independent of what else the plan holds."""
     digest = hashlib.sha256(f"{master}/{scenario}/{index}".encode()).digest()
     return int.from_bytes(digest[:6], "big")
+
+
+def stream_seed(seed: int, name: str) -> int:
+    """Seed (64 bit) of one more stream of the episode with this `seed`: however much is drawn
+    from it, no other stream is shifted."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
 
 
 def _episodes(profile: Profile, master: int) -> list[PlannedEpisode]:

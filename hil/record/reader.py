@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,33 +115,32 @@ def _check_ledger(folder: Path, ledger: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _check_episodes(folder: Path, ledger: Sequence[Mapping[str, Any]]) -> None:
-    known = {
-        path: digest
-        for row in ledger
-        if row["row"] == "attempt"
-        for path, digest in row["files"].items()
-    }
+    known = _listed(ledger, "attempt")
     # hashing lets go of the interpreter, so that the files share the cores; `map` keeps their
     # order, so that of several damaged files the first one is named, always
     with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as pool:
         paths = [folder / relative for relative in known]
         for _ in pool.map(_check_digest, paths, known.values()):
             pass
-    for path in sorted((folder / EPISODES).rglob("*")):
-        if path.is_file() and path.relative_to(folder).as_posix() not in known:
-            raise DamagedRecord(f"{path}: not in the ledger; it was added after the run")
+    there = (folder / EPISODES).rglob("*")
+    _refuse_unlisted(folder, (path for path in there if path.is_file()), known)
 
 
 def _check_wire(folder: Path, ledger: Sequence[Mapping[str, Any]]) -> None:
-    known = {
-        path: digest
-        for row in ledger
-        if row["row"] == "wire"
-        for path, digest in row.get("files", {}).items()
-    }
+    known = _listed(ledger, "wire")
     for relative, digest in known.items():
         _check_digest(folder / relative, digest)
-    for path in sorted((folder / WIRE).glob("*")):
+    _refuse_unlisted(folder, (folder / WIRE).glob("*"), known)
+
+
+def _listed(ledger: Sequence[Mapping[str, Any]], kind: str) -> dict[str, str]:
+    """Digests of the files that the rows of one kind list, by path within the folder."""
+    rows = (row.get("files", {}) for row in ledger if row["row"] == kind)
+    return {path: digest for files in rows for path, digest in files.items()}
+
+
+def _refuse_unlisted(folder: Path, there: Iterable[Path], known: Mapping[str, str]) -> None:
+    for path in sorted(there):
         if path.relative_to(folder).as_posix() not in known:
             raise DamagedRecord(f"{path}: not in the ledger; it was added after the run")
 

@@ -58,6 +58,7 @@ def _environment() -> Environment:
         mark=text.mark,
         hop=text.hop,
         facts=text.facts,
+        solver=text.solver,
         drawing=Markup,
     )
     environment.globals["share"] = text.share

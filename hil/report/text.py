@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hil.judge.model import Outcome
+from hil.judge.model import Outcome, PhysicsResult
 
 HEADLINES = {
     Outcome.PASS: "Every claim that this rig can test is shown.",
@@ -35,6 +35,12 @@ def number(value: float | None, digits: int = 4) -> str:
 def share(part: int, whole: int) -> str:
     """A share in percent; a dash of nothing."""
     return f"{100 * part / whole:.2f} %" if whole else "–"
+
+
+def solver(checks: Sequence[PhysicsResult]) -> str:
+    """At which rates and with how many iterations the physics was checked."""
+    settings = dict.fromkeys((check.step_hz, check.iterations) for check in checks)
+    return "; ".join(f"{hz} steps a second, {rounds} solver iterations" for hz, rounds in settings)
 
 
 def mark(success: bool | None) -> str:

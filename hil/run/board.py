@@ -41,6 +41,10 @@ class TickBoard:
         rows[:] = np.zeros((), TICK)
         return rows
 
+    def clear(self) -> None:
+        """Another attempt is under way, and none of its ticks is there yet."""
+        self.rows(1)
+
     def logged(self) -> NDArray[np.void]:
         """Copy of the ticks of the attempt under way, for when its process is gone.
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from hil.clock import NS_PER_US
 from hil.contracts import Joints, ModelImage, SafeProof, SelfWatching
-from hil.errors import HarnessError, HilError, RigError
+from hil.errors import HarnessError, HilError, RigError, UnsafeExit
 from hil.plan.freeze import Plan, PlannedEpisode, PlannedScenario
 from hil.record.format import EpisodeEnd
 from hil.rig import Bench
@@ -25,6 +25,7 @@ from hil.run.deciders import role_of
 from hil.run.episode import Attempt, run_episode
 from hil.run.faults import require_links
 from hil.run.hosttest import host_row
+from hil.run.physics import physics_rows
 from hil.run.timekeeper import Timekeeper
 
 _LOAD_WITHIN_S = 15.0
@@ -83,7 +84,8 @@ def conduct(
 
     `opened` says that the devices are open already. `today` is the UTC date by which
     calibrations are in force or not; without them a certified run ends before anything is opened.
-    It is None where they have been looked at.
+    It is None for one trial of a simulated run, which has looked at them, and at the physics,
+    before its first.
     """
     try:
         void = lapsed(plan, keeper, today(), virtual=bench.clock.virtual) if today else ""
@@ -95,6 +97,8 @@ def conduct(
             keeper.phase("opening devices")
             bench.open()
         require_links(plan.scenarios, bench)
+        if today is not None:
+            keep_physics(bench, keeper)
         stop.watch_buttons(bench.emergency_stops)
         _introduce(bench, keeper)
         ending = _episodes(plan, bench, keeper, stop)
@@ -123,6 +127,13 @@ def conduct_and_prove(
         ending = Ending("error", reason, error, bench.clock.now_ns())
     prove_safe(bench, keeper, ending.reason, ending.cause_ns)
     return ending
+
+
+def left_unsafe(ending: Ending | None, error: UnsafeExit) -> Ending:
+    """The ending of a run whose bench could not be proved safe; what ended it before is said
+    first."""
+    before = "" if ending is None or ending.outcome == "complete" else f"{ending.reason}; "
+    return Ending("error", f"{before}{error.message}", error)
 
 
 def prove_safe(bench: Bench, keeper: Keeper, cause: str, cause_ns: int | None = None) -> None:
@@ -188,6 +199,8 @@ def _episodes(plan: Plan, bench: Bench, keeper: Keeper, stop: Attendance) -> End
             _load_model(bench, plan, planned, planned.model, keeper)
             loaded = planned.model.sha256
             keeper.phase(planned.scenario.title)
+        if stop.board is not None:
+            stop.board.clear()
         keeper.begin(episode)
         attempt = run_episode(bench, planned, episode, plan.policy, stop, timekeeper)
         ended_ns = bench.clock.now_ns()
@@ -229,6 +242,13 @@ def lapsed(plan: Plan, keeper: Keeper, today: date, *, virtual: bool) -> str:
     if not void and not row["in_force"]:
         keeper.phase("note: calibrations are not in force: " + "; ".join(row["reasons"]))
     return void
+
+
+def keep_physics(bench: Bench, keeper: Keeper) -> None:
+    """Put on the ledger how true the physics of a rig is that has some. Errors: as
+    `hil.run.physics.physics_rows`; HilError from the keeper."""
+    for row in physics_rows(bench):
+        keeper.row(row)
 
 
 def _introduce(bench: Bench, keeper: Keeper) -> None:

@@ -1,4 +1,4 @@
-"""Who decides in an episode: the scenario's network, the scripted expert, or nobody."""
+"""Who decides in an episode: the scenario's network, the scripted expert, nobody, or chance."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-from hil.clock import NS_PER_MS
+import numpy as np
+
+from hil.clock import NS_PER_MS, NS_PER_S
 from hil.errors import BadInput
+from hil.loop.envelope import Envelope
 from hil.plan.freeze import PlannedScenario, PolicyName
 from hil.rig import Bench
+from hil.run.chance import RandomAnswers, random_policy
 from hil.run.embodied import Policy, expert_policy, model_policy, null_policy
 from hil.run.overlap import Overlap, OverlappedAnswers, OverlappedPolicy, overlap_with
 from hil.run.stimulus import Answerer, FixedAnswer, ModelAnswers
@@ -29,7 +33,7 @@ def role_of(planned: PlannedScenario, capability: str) -> str:
 
 
 def overlap_of(bench: Bench, planned: PlannedScenario, name: PolicyName) -> Overlap | None:
-    """Overlapped inference where the scenario asks for it; expert and null infer nothing."""
+    """Overlapped inference where the scenario asks for it; only a model infers anything."""
     loop = planned.scenario.loop
     if name != "model" or loop.inference != "overlapped":
         return None
@@ -49,13 +53,21 @@ def policy_of(
     draw: Draw,
     name: PolicyName,
     overlap: Overlap | None,
+    chance: np.random.Generator,
 ) -> Policy:
-    """Who moves the joints. Errors: CapabilityMissing where the bench lacks the terminal."""
+    """Who moves the joints; `chance` is the stream that only a random policy draws from.
+
+    Errors: CapabilityMissing where the bench lacks the terminal.
+    """
     task = cast(EmbodiedTask, planned.task)
     if name == "expert":
         return expert_policy(task.expert(draw))
     if name == "null":
         return null_policy()
+    if name == "random":
+        arm = bench.joints(role_of(planned, "joints"))
+        envelope = Envelope.of(arm, bench.require_limits())
+        return random_policy(envelope, planned.scenario.loop.period_ns / NS_PER_S, chance)
     if overlap is not None:
         return OverlappedPolicy(task, overlap)
     return model_policy(task, bench.inference(role_of(planned, "inference")))
@@ -67,13 +79,16 @@ def answerer_of(
     draw: Mapping[str, object],
     name: PolicyName,
     overlap: Overlap | None,
+    chance: np.random.Generator,
 ) -> Answerer:
-    """Who answers what is shown. Errors: as `policy_of`."""
+    """Who answers what is shown; `chance` and errors as `policy_of`."""
     task = cast(StimulusTask, planned.task)
     if name == "expert":
         return FixedAnswer(task.expert(draw))
     if name == "null":
         return FixedAnswer(task.null())
+    if name == "random":
+        return RandomAnswers(task, chance)
     if overlap is not None:
         return OverlappedAnswers(task, overlap)
     return ModelAnswers(task, bench.inference(role_of(planned, "inference")))

@@ -16,7 +16,7 @@ from hil.loop.loop import Job, LoopEnd, Timing, run_loop
 from hil.loop.pacing import Pacing, on_clock
 from hil.loop.rules import JointRules
 from hil.loop.ticklog import TickLog
-from hil.plan.freeze import PlannedEpisode, PlannedScenario, PolicyName
+from hil.plan.freeze import PlannedEpisode, PlannedScenario, PolicyName, stream_seed
 from hil.record.format import Channel, Episode, EpisodeEnd
 from hil.rig import Bench
 from hil.run.attendance import tick_log, ticking
@@ -52,10 +52,11 @@ class Attempt:
 
 @dataclass
 class _Notes:
-    """What an episode leaves besides its ticks, filled in while it runs."""
+    """What an episode works with, and leaves besides its ticks, filled in while it runs."""
 
     timekeeper: Timekeeper
     injection: Injection
+    chance: np.random.Generator
     events: list[dict[str, Any]] = field(default_factory=list)
     frames: dict[str, bytes] = field(default_factory=dict)
     log: TickLog | None = None
@@ -80,7 +81,8 @@ def run_episode(
     """
     draw = planned.task.draw(planned.parameters, np.random.default_rng(episode.seed))
     injection = Injection(bench, planned.scenario.faults, episode.seed)
-    notes = _Notes(timekeeper or Timekeeper(bench), injection)
+    chance = np.random.default_rng(stream_seed(episode.seed, "policy"))
+    notes = _Notes(timekeeper or Timekeeper(bench), injection, chance)
     run = _embodied if planned.task.kind == "embodied" else _stimulus
     before = {role: dict(device.counters()) for role, device in bench.devices.items()}
     stamping = _stamping(planned) if policy == "model" else None
@@ -158,7 +160,7 @@ def _embodied(
     overlapped = loop.inference == "overlapped"
     rules = JointRules.of(planned.scenario.rules, arm.names, arm.limits, overlapped)
     notes.overlap = overlap_of(bench, planned, policy)
-    decide = policy_of(bench, planned, draw, policy, notes.overlap)
+    decide = policy_of(bench, planned, draw, policy, notes.overlap, notes.chance)
     start, sent = move_to(
         arm, task.start_pose(draw), envelope, bench.clock, bench.deadline(_MOVE_WITHIN_S), stop
     )
@@ -221,7 +223,7 @@ def _stimulus(
     points = len(stimuli) + (awaited_points(planned) if notes.overlap else 0)
     notes.log = tick_log(stop, points)
     notes.job = job = StimulusJob(
-        answer=answerer_of(bench, planned, draw, policy, notes.overlap),
+        answer=answerer_of(bench, planned, draw, policy, notes.overlap, notes.chance),
         stimuli=stimuli,
         clock=bench.clock,
         rules=planned.scenario.rules,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from hil.contracts import OpenLink
 from hil.errors import CapabilityMissing
-from hil.plan.freeze import PlannedScenario
+from hil.plan.freeze import PlannedScenario, stream_seed
 from hil.rig import Bench
 from rigs.link import Fault
 
@@ -62,9 +61,8 @@ class Injection:
         }
 
     def _seed_of(self, role: str) -> int:
-        """Seed of one link (64 bit): no two links of an episode have the same chances."""
-        digest = hashlib.sha256(f"{self._seed}/faults/{role}".encode()).digest()
-        return int.from_bytes(digest[:8], "big")
+        """Seed of one link: no two links of an episode have the same chances."""
+        return stream_seed(self._seed, f"faults/{role}")
 
 
 def link_of(bench: Bench, role: str) -> OpenLink:

@@ -20,6 +20,10 @@ class Observer(Protocol):
 
     def attempt(self, attempt: Attempt) -> None: ...
 
+    def at_work(self, count: int) -> None:
+        """So many episodes run now, where that may be more than one."""
+        ...
+
 
 class Silent:
     """Observer that shows nothing."""
@@ -28,6 +32,9 @@ class Silent:
         """Nobody is watching."""
 
     def attempt(self, attempt: Attempt) -> None:
+        """Nobody is watching."""
+
+    def at_work(self, count: int) -> None:
         """Nobody is watching."""
 
 

@@ -1,4 +1,4 @@
-"""What the harness and the worker that holds the devices say to each other."""
+"""What the harness and its workers say to each other."""
 
 from __future__ import annotations
 
@@ -38,11 +38,20 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """To a worker of a simulated run: run this episode on a bench of its own. Answered by a
+    `hil.run.trial.Trial`."""
+
+    episode: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
-    """To the worker: end between two ticks, for this cause, noticed at this instant."""
+    """To the worker: end between two ticks, for this cause, noticed at this instant of the run's
+    clock; None where that is the worker's own, as a virtual one is."""
 
     cause: str
-    at_ns: int
+    at_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

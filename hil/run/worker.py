@@ -22,7 +22,7 @@ from hil.plan.freeze import PlannedEpisode
 from hil.rig import Bench, assemble
 from hil.run.attendance import Asked, Attendance, Watched
 from hil.run.board import TickBoard
-from hil.run.conduct import Ending, conduct_and_prove, keep_wire
+from hil.run.conduct import Ending, conduct_and_prove, keep_wire, left_unsafe
 from hil.run.episode import Attempt
 from hil.run.fitting import require
 from hil.run.messages import Begun, Built, Done, Go, Job, Phase, Refused, Row, Stop, Tried, Wire
@@ -129,7 +129,7 @@ def _run(job: Job, bench: Bench, keeper: SendingKeeper, stop: Attendance) -> End
             ending = conduct_and_prove(job.plan, bench, keeper, stop)
         keep_wire(bench, keeper)  # what was still said while the devices were closed
     except UnsafeExit as error:
-        ending = Ending("error", error.message, error)
+        ending = left_unsafe(ending, error)
     except HilError as error:
         ending = ending or Ending("error", f"{type(error).__name__}: {error.message}", error)
     stop.allow(0)

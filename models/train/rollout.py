@@ -7,7 +7,7 @@ product's own loop is `hil.loop`; this one records nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from hil.record.format import TICK, Channel, Episode
 from hil.task import Draw, EmbodiedTask, Score, View
 from sim.arm import SimArm
 from sim.devices import build_arm, build_scene
+from sim.plant import Plant
 from sim.plants import so101
 from sim.robots.so101 import SERVO_STIFFNESS
 from sim.scene import SimScene
@@ -28,7 +29,7 @@ PERIOD_US = 20_000
 _STEP_HZ = 1000
 
 Policy = Callable[[View], FloatArray]
-"""Joint targets (6,) in rad, of a view."""
+"""Joint targets (n,) in rad, of a view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,13 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One episode: its score, the views the policy had, and what it answered."""
+    """One episode: its score, the views the policy had, what it answered, and what was true at
+    the end of each tick."""
 
     score: Score
     views: tuple[View, ...]
     targets: tuple[FloatArray, ...]
+    truths: tuple[Mapping[str, float], ...]
 
 
 def roll_out(
@@ -77,10 +80,14 @@ def roll_out(
     conditions: Conditions,
     rng: np.random.Generator,
     longest_s: float = 6.0,
+    plant: Plant | None = None,
 ) -> Rollout:
-    """One episode of `policy`, scored by the task from a record like that of a run."""
+    """One episode of `policy`, scored by the task from a record like that of a run.
+
+    `plant` is closed in the end; an SO-101 unless given.
+    """
     clock = VirtualClock()
-    plant = so101(_STEP_HZ, conditions.stiffness)
+    plant = plant or so101(_STEP_HZ, conditions.stiffness)
     try:
         arm, scene = _devices(BenchContext(clock, plant), conditions)
         return _episode(
@@ -115,11 +122,12 @@ def _episode(
     goal = scene.track(far)
     target = arm.read(far).position
     start_ns = clock.now_ns()
-    views, targets, rows, stamps = [], [], [], []
+    views, targets, truths, stamps = [], [], [], []
     for tick in range(round(longest_s * 1e6 / PERIOD_US)):
         clock.sleep_until(start_ns + tick * PERIOD_US * NS_PER_US)
         joints = arm.read(far)
-        view = View(tick, tick * PERIOD_US / 1e6, joints, target, goal)
+        tracked = scene.track(far) if task.tracks else {}
+        view = View(tick, tick * PERIOD_US / 1e6, joints, target, goal, tracked)
         wanted = policy(view)
         jitter_us = rng.integers(-conditions.jitter_us, conditions.jitter_us + 1)
         clock.advance(int(conditions.infer_us + jitter_us) * NS_PER_US)
@@ -128,24 +136,24 @@ def _episode(
         seen = scene.witness(far)
         views.append(view)
         targets.append(wanted)
-        rows.append(list(seen.values()))
+        truths.append(seen)
         stamps.append(clock.now_ns())
         if task.finished(seen):
             break
-    record = _record(draw, rows, stamps, tuple(seen), start_ns)
-    return Rollout(task.score(record, parameters), tuple(views), tuple(targets))
+    record = _record(draw, truths, stamps, start_ns)
+    return Rollout(task.score(record, parameters), tuple(views), tuple(targets), tuple(truths))
 
 
 def _record(
     draw: Draw,
-    rows: list[list[float]],
+    truths: Sequence[Mapping[str, float]],
     stamps: list[int],
-    labels: tuple[str, ...],
     start_ns: int,
 ) -> Episode:
-    ticks = np.zeros(len(rows), dtype=TICK)
-    ticks["scheduled_ns"] = start_ns + np.arange(len(rows)) * PERIOD_US * NS_PER_US
-    value = np.array(rows)
+    ticks = np.zeros(len(truths), dtype=TICK)
+    ticks["scheduled_ns"] = start_ns + np.arange(len(truths)) * PERIOD_US * NS_PER_US
+    labels = tuple(truths[0])
+    value = np.array([list(truth.values()) for truth in truths])
     witness = Channel(
         value, np.array(stamps), np.zeros(value.shape, dtype=np.int64), labels, "mixed"
     )

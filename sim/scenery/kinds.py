@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from hil.config import validate
 from hil.errors import BadInput
-from sim.scenery import bodies, mechanisms, shoves
+from sim.scenery import bodies, fixtures, mechanisms, shoves
 from sim.scenery.element import Element, Stage
 from sim.tasks.press_scene import SwitchScene, WallSwitch
 
@@ -27,6 +27,7 @@ def known() -> Mapping[str, Kind]:
     """Every kind by name."""
     return {
         "body": Kind(bodies.BodySpec, bodies.build),
+        "fixture": Kind(fixtures.FixtureSpec, fixtures.build),
         "mechanism": Kind(mechanisms.MechanismSpec, mechanisms.build),
         "shoves": Kind(shoves.ShovesSpec, shoves.build),
         "wall-switch": Kind(

@@ -15,7 +15,7 @@ import math
 from typing import Literal, cast
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.contracts import FloatArray
 from hil.task import Condition, Draw
@@ -35,6 +35,7 @@ GAP_M = 0.001
 """The cube is set up so much over the palm, whose edge PyBullet rounds by as much."""
 REST_M_S, REST_RAD_S = 0.005, 0.1
 DROP_M = 0.005
+LARGEST_TIPPED_M = 0.056
 AWAY = (0.066, 0.055, 0.0)
 """Of the fingertips at the start: clear of the largest cube, however it lies."""
 
@@ -61,6 +62,15 @@ class Parameters(TaskTable):
     hold_s: float = Field(default=1.0, gt=0, le=5)
     cycle_limit_s: float = Field(default=12.0, gt=0, le=60)
     tracker: Tracker = Tracker()
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> Parameters:
+        if self.turn == "face" and self.edge_m[1] > LARGEST_TIPPED_M:
+            raise ValueError(
+                f"edge_m = {list(self.edge_m)}: the fingers reach over a cube that is turned up"
+                f" only within [0.04, {LARGEST_TIPPED_M:g}] m"
+            )
+        return self
 
 
 def _scene(asked: Parameters, rng: np.random.Generator, _robot: Robot) -> dict[str, object]:
@@ -97,9 +107,10 @@ def _parts(edge: float) -> list[Table]:
 
 
 def _goal(yaw: float) -> Table:
-    """A green bar at the palm's rim, where the yellow face has to look."""
-    at = [0.062 * math.cos(yaw), 0.062 * math.sin(yaw), PALM_M + 0.003]
-    return mark("goal", [0.008, 0.030, 0.001], at, about_z(yaw))
+    """A green plate beside the hand, where the yellow face has to look. The tracker tells its
+    pose, so that a network knows what is wanted."""
+    at = [0.1 * math.cos(yaw), 0.1 * math.sin(yaw), PALM_M + 0.025]
+    return {**mark("goal", [0.003, 0.04, 0.04], at, about_z(yaw)), "tracked": True}
 
 
 def _pushes(asked: Parameters, rng: np.random.Generator, edge: float) -> Table:

@@ -36,10 +36,13 @@ OPEN_M = 0.054
 """Of an open fingertip along its finger's own line: clear of a cube that is turned."""
 BELOW_TOP_M = 0.011
 DEEP_M, NEAR_M = 0.0015, 0.002
-LIFT_M = 0.008
+LIFT_M, UP_RAD = 0.008, math.radians(76)
+"""How far a cube is lifted beyond what its corners need to turn, and how far it is pushed round;
+the palm does the rest."""
 AWAY = (0.066, 0.0, 0.075, PITCH)
 """Place of a finger that is in nobody's way."""
-ENOUGH_RAD = 0.03
+ENOUGH_RAD, SHOVED_RAD = 0.03, 0.06
+"""What may be left of a turn, and beyond what it is taken up again."""
 SAMPLES = 4
 CYCLES = 12
 
@@ -82,8 +85,11 @@ class Gait:
 
     def keep(self, wanted: float) -> Moves:
         """For ever: what is shoved is turned back."""
+        yield from self.turn(wanted)
         while True:
-            yield from self.turn(wanted)
+            yield from self._look()
+            if abs(wanted - self.turned) > SHOVED_RAD:
+                yield from self.turn(wanted)
 
     def close(self, bearing: float) -> Moves:
         """Stand round the cube at `bearing`, so near that it cannot get away."""
@@ -191,7 +197,7 @@ def _tilt(fingers: Fingers, edge: float, front: int) -> Moves:
     yield from fingers.slide(places, 0.3)
     places[beside, 2] = lifted
     yield from fingers.slide(places, 0.5)
-    for angle in np.linspace(0.0, QUARTER, 10):
+    for angle in np.linspace(0.0, UP_RAD, 9):
         places[front] = _before_face(half - 0.001, 0.28 * edge, lifted, angle)
         if angle == 0:
             near = places.copy()
@@ -214,7 +220,7 @@ def _before_face(reach: float, along: float, height: float, angle: float) -> lis
     `height` over the palm: `reach` from that line, and `along` the face from its middle."""
     radius = reach * math.cos(angle) - along * math.sin(angle)
     rise = reach * math.sin(angle) + along * math.cos(angle)
-    return [radius, 0.0, height + rise, PITCH - 0.7 * angle / QUARTER]
+    return [radius, 0.0, height + rise, PITCH - 0.5 * angle]
 
 
 def tracked_yaw(desk: Desk) -> float:

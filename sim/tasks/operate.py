@@ -25,7 +25,15 @@ from sim.robots.model import Robot
 from sim.tasks.kit.draws import number
 from sim.tasks.kit.frames import FACING, Frame, standing
 from sim.tasks.kit.job import Job
-from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, uniform, within
+from sim.tasks.kit.ranges import (
+    Range,
+    TaskTable,
+    Tracker,
+    about_z,
+    refuse_outside,
+    uniform,
+    within,
+)
 from sim.tasks.kit.seen import BoolArray, Seen, all_of, at_least, at_most, exactly, in_time
 from sim.tasks.operate_controls import CONTROLS, Name
 from sim.tasks.operate_panel import GOAL, OTHERS, drawn
@@ -62,21 +70,13 @@ class Parameters(TaskTable):
     @model_validator(mode="after")
     def _fits_the_control(self) -> Parameters:
         kind = CONTROLS[self.control]
-        _refuse("effort", self.effort, kind.allowed, f"{kind.unit} of a {self.control}")
+        refuse_outside("effort", self.effort, kind.allowed, f"{kind.unit} of a {self.control}")
         if kind.turn is None and self.turn_rad is not None:
             raise ValueError(
                 f"turn_rad: a {self.control} has two states and no angle"
             )
-        _refuse("turn_rad", self.turn_rad, (0.3, kind.most_turn), f"rad of a {self.control}")
+        refuse_outside("turn_rad", self.turn_rad, (0.3, kind.most_turn), f"rad of a {self.control}")
         return self
-
-
-def _refuse(key: str, value: Range | None, allowed: Range, of: str) -> None:
-    if value is not None and not allowed[0] <= value[0] <= value[1] <= allowed[1]:
-        raise ValueError(
-            f"{key} = [{value[0]:g}, {value[1]:g}] is not a range from low to high within"
-            f" [{allowed[0]:g}, {allowed[1]:g}] {of}"
-        )
 
 
 def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[str, object]:

@@ -18,7 +18,7 @@ from sim.tasks.kit.things import Table, box_part, cylinder_part
 
 Name = Literal["button", "switch", "knob", "lever", "valve"]
 
-GIVE = {"stiffness": 2e4, "damping": 60.0}
+GIVE = {"stiffness": 1e4, "damping": 20.0}
 """N/m and N·s/m of a touch: a finger's skin on plastic and what yields behind it, so that the
 peak of a touch is not a matter of the step."""
 

@@ -40,8 +40,8 @@ CLEAR_M = 0.050
 LOOK_S = 0.8
 CREEP_M_S = 0.02
 TURN_RAD_S = 0.8
-ROLL_LIMIT_RAD = 3.5
-"""The last joint turns by a full turn to either side; it starts a quarter turn off its middle."""
+ROLL_LIMIT_RAD = 2.0
+"""To either side in one stroke; the wrist could turn further, but a person would take anew."""
 
 _KNOB_PLAY_M = 0.0015
 _WHEEL_OPEN_M = 0.072
@@ -57,6 +57,7 @@ def script(draw: Draw, robot: Robot) -> Script:
         axes = Frame.of(panel).axes
         # the pose of the control knows better where it is than that of the whole panel
         work = Before(hand, Frame(axes, control[:3]))
+        yield from work.square_up()
         yield from _SCRIPTS[str(draw["control"])](work, draw)
 
     return play

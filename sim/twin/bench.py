@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,15 @@ class Scenery(Plant, Protocol):
 
     def picture(self) -> NDArray[np.uint8]:
         """RGB picture of the bench."""
+        ...
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A plant whose physics can be held against closed formulas."""
+
+    def self_check(self) -> list[dict[str, Any]]:
+        """Plain data, one table a check."""
         ...
 
 

@@ -108,6 +108,15 @@ class PlantScene:
         """RGB picture; the plant stands still while it is drawn, which `status` counts."""
         return wire.unpack_array(self._client.ask("picture", deadline)).astype(np.uint8, copy=False)
 
+    def self_check(self, deadline: Deadline) -> Sequence[Mapping[str, Any]]:
+        """What the plant's physics gives against closed formulas, as `sim.plant.Plant` says;
+        nothing where there is no physics. The twin stands still for as long as it takes, up to
+        some seconds where it holds a gripper. Errors: LinkLost, DeadlineMissed."""
+        found = self._client.ask("self_check", deadline)
+        if not isinstance(found, list):
+            raise ProtocolError(f"scene link: a list was expected, not {type(found).__name__}")
+        return [_map(check) for check in found]
+
     def status(self, deadline: Deadline) -> Mapping[str, int]:
         """The twin as a whole: how many motors are energised (`torque_on`), when the last of
         them went off (`torque_off_ns`, host's clock), and with a plant its steps, taken and

@@ -9,7 +9,7 @@ from typing import Any
 import hil
 from hil.errors import BadInput, Blame, CapabilityMissing, HilError
 from sim.twin import wire
-from sim.twin.bench import Plant, Scenery
+from sim.twin.bench import Plant, Scenery, SelfChecking
 from sim.twin.config import HostConfig
 from sim.twin.emulator import Scalar
 from sim.twin.station import Station
@@ -44,6 +44,7 @@ class SceneDesk:
             "track": lambda _: self._track(),
             "witness": lambda _: self._witness(),
             "picture": lambda _: wire.pack_array(self._scenery().picture()),
+            "self_check": lambda _: self._self_check(),
             "fault": lambda args: self._servo_bus().emulator.control({"faults": args}),
             "power_cycle": self._power_cycle,
         }
@@ -97,6 +98,10 @@ class SceneDesk:
 
     def _witness(self) -> dict[str, float]:
         return {name: float(value) for name, value in self._scenery().witness().items()}
+
+    def _self_check(self) -> list[dict[str, Any]]:
+        plant = self._plant
+        return plant.self_check() if isinstance(plant, SelfChecking) else []
 
     def _power_cycle(self, args: Mapping[str, Any]) -> None:
         self._servo_bus().emulator.control({"power_cycle": args.get("ids", ())})

@@ -23,7 +23,10 @@ FACING: FloatArray = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0
 """Axes of a tool that points into a thing (z along its x) with fingers side by side (y)."""
 
 _ELBOW_UP = (-0.35, -1.45, 2.3, -4.0, -1.2, math.pi / 2)
-"""rad, of the six-axis arm."""
+_MIRRORED = (math.pi + 0.35, -math.pi + 1.45, -2.3, math.pi + 4.0 - 2 * math.pi, 1.2, -math.pi / 2)
+"""rad, of the six-axis arm: two ways to stand before a thing, each the other's mirror image. The
+second wrist joint is stretched out, and the arm stuck, where the tool points some 60 degrees to
+the left with the first, to the right with the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,12 @@ class Before:
         self.local: FloatArray = frame.axes.T @ (position - frame.origin)
         self.roll = 0.0
 
+    def square_up(self) -> Moves:
+        """Turn the tool to the thing's frame, where it is."""
+        yield from self.hand.reach(
+            self.frame.place(self.local), self.frame.turned(rolled(self.roll, self._axes))
+        )
+
     def go(
         self,
         local: Sequence[float] | FloatArray,
@@ -98,11 +107,13 @@ class Before:
             yield
 
 
-def standing(robot: Robot, position: FloatArray, axes: FloatArray) -> FloatArray:
+def standing(
+    robot: Robot, position: FloatArray, axes: FloatArray, *, mirrored: bool = False
+) -> FloatArray:
     """Motors' positions (n,) with which the six-axis arm stands before a thing: its tool at
     `position` with `axes`, its elbow up, the rest as at home. Errors: BadInput out of reach."""
     arm = limb(robot)
-    found = reach(arm, position, axes, np.array(_ELBOW_UP))
+    found = reach(arm, position, axes, np.array(_MIRRORED if mirrored else _ELBOW_UP))
     if found is None:
         raise BadInput(
             f"the tool cannot be at {position.round(3).tolist()} m before the thing",

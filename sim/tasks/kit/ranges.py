@@ -85,3 +85,13 @@ def apart(
 def about_z(yaw: float) -> list[float]:
     """Quaternion x, y, z, w of a turn about z."""
     return [0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)]
+
+
+def refuse_outside(key: str, value: Range | None, allowed: Range, of: str) -> None:
+    """For a range whose bounds depend on another parameter: ValueError, from a validator, where
+    it is given and is not within what is `allowed`; `of` is the unit and of what it is."""
+    if value is not None and not allowed[0] <= value[0] <= value[1] <= allowed[1]:
+        raise ValueError(
+            f"{key} = [{value[0]:g}, {value[1]:g}] is not a range from low to high within"
+            f" [{allowed[0]:g}, {allowed[1]:g}] {of}"
+        )

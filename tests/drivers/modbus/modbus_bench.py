@@ -18,12 +18,17 @@ from drivers.modbus.robotiq import RobotiqGripper
 from drivers.modbus.robotiq import build as build_gripper
 from drivers.transport.posix import open_serial
 from hil.clock import NS_PER_MS, Deadline, WallClock
-from hil.contracts import BenchContext, DeviceSpec
+from hil.contracts import BenchContext, DeviceSpec, GripperCommand
 from sim.emulated.inspire import EMULATOR as HAND
 from sim.emulated.robotiq import EMULATOR as ROBOTIQ
 
 CLOCK = WallClock()
 ANSWER_MS = 100
+
+FAST = GripperCommand(0.0, 0.15, 235.0)
+WIDE = GripperCommand(0.085, 0.15, 235.0)
+HALF = GripperCommand(0.0425, 0.085, 127.5)
+"""Of a gripper that opens by 85 mm."""
 
 FILE = RegisterFile.model_validate(
     {

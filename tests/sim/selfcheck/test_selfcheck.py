@@ -126,12 +126,13 @@ def test_the_pendulum_is_told_from_one_of_small_amplitude() -> None:
 
 
 def test_what_never_happens_is_absent_and_not_passed() -> None:
-    check = Check("never", "N", "", lambda _: Reading(math.nan, 1.0), 0.5)
+    check = Check("never", "N", "one", lambda _: Reading(math.nan, 1.0), 0.5)
     [result] = run_checks([check], 500, ITERATIONS)
     assert not result.ok
     assert result.as_data() == {
         "name": "never",
         "unit": "N",
+        "formula": "one",
         "value": None,
         "expected": 1.0,
         "tolerance": 0.5,
@@ -142,7 +143,7 @@ def test_what_never_happens_is_absent_and_not_passed() -> None:
 
 
 def test_a_value_at_its_tolerance_passes_and_one_beyond_does_not() -> None:
-    at = Result("x", "", 1.5, 1.0, 0.5, 500, ITERATIONS)
+    at = Result("x", "", "", 1.5, 1.0, 0.5, 500, ITERATIONS)
     assert at.ok
     assert not replace(at, value=1.5001).ok
 
