@@ -31,7 +31,7 @@ from hil.bench.injection import (
 from hil.catalogue import load_rig
 from hil.clock import NS_PER_US
 from hil.contracts import ClockSource, FloatArray, Inference, Joints
-from hil.errors import RigError
+from hil.errors import HarnessError, RigError
 from hil.judge.attribution import attribute
 from hil.loop.clockmap import as_array, fit_clock
 from hil.plan.freeze import Plan, PlannedEpisode, PlannedScenario, freeze, single
@@ -86,6 +86,8 @@ def run(ticks: int) -> tuple[Sequence[Figure], Mapping[str, Any]]:
 def prepare(bench: Bench, plan: Plan) -> None:
     """Energise the arm and give every terminal its network."""
     model = plan.scenarios[SCENARIO].model
+    if model is None:
+        raise HarnessError(f"scenario {SCENARIO!r} names no model to time")
     for device in bench.devices.values():
         if isinstance(device, Joints):
             device.enable(bench.deadline(2.0))

@@ -35,7 +35,7 @@ DONE_RAD, AGAIN_RAD = 0.015, 0.06
 PRESS_M_S, MOVE_M_S, SWEEP_RAD_S, RETURN_M_S = 0.03, 0.12, 1.6, 0.14
 SLOWLY_RAD_S, BRAKING_S = 0.1, 0.25
 """A sweep is slower the nearer it is to its end, because a tracker is late."""
-SETTLED_RAD, SETTLED_M = 0.012, 0.002
+SETTLED_RAD, AT_END_RAD, SETTLED_M = 0.012, 0.05, 0.002
 WORTH = 0.6
 """A start that allows this share of the best sweep is good enough."""
 
@@ -52,9 +52,10 @@ class Lies:
 def next_target(target: FloatArray, lies: Lies) -> FloatArray:
     """Where all joints (16,) go from `target` (16,) in this tick, rad."""
     rows = np.array([_place(joints) for joints in target.reshape(-1, 4)])
-    wanted = _next(*rows.mean(axis=0), lies)
+    along, aside, height = rows.mean(axis=0).tolist()
+    along, aside, height = _next(along, aside, height, lies)
     try:
-        joints = finger_joints(wanted[0], wanted[2], math.atan2(wanted[1], wanted[2] - PLAN.height))
+        joints = finger_joints(along, height, math.atan2(aside, height - PLAN.height))
     except BadInput:
         return target
     return np.tile(joints, PLAN.fingers)
@@ -81,8 +82,10 @@ def _next(along: float, aside: float, height: float, lies: Lies) -> tuple[float,
     near = touch + NEAR_M
     pressing = radius < touch - 0.4 * DEEP_M
     ahead = max(-FARTHEST, min(FARTHEST, bearing + lies.left / GAIN)) - bearing
-    if pressing and abs(lies.left) > DONE_RAD and abs(ahead) > SETTLED_RAD:
-        turn = _step(ahead, min(SWEEP_RAD_S, SLOWLY_RAD_S + abs(ahead) / BRAKING_S))
+    whole = abs(lies.left) / GAIN
+    enough = SETTLED_RAD if whole <= abs(ahead) + SETTLED_RAD else AT_END_RAD
+    if pressing and abs(lies.left) > DONE_RAD and abs(ahead) > enough:
+        turn = _step(ahead, min(SWEEP_RAD_S, SLOWLY_RAD_S + whole / BRAKING_S))
         return _polar(touch - DEEP_M, bearing + turn, height)
     if abs(lies.left) <= AGAIN_RAD:
         return _towards(near, along, aside, height)
@@ -91,9 +94,10 @@ def _next(along: float, aside: float, height: float, lies: Lies) -> tuple[float,
     good = off <= SQUARE + 0.05 and abs(ahead) >= WORTH * abs(last - first) - SETTLED_RAD
     if good and not pressing:
         return _towards(touch - DEEP_M, along, aside, height)
+    if radius < touch:
+        return _polar(radius + PRESS_M_S * TICK_S, bearing, height)
     if along < OPEN_M - SETTLED_M:
-        step = _step(OPEN_M - along, PRESS_M_S if radius < near else MOVE_M_S)
-        return along + step, aside, height
+        return along + _step(OPEN_M - along, MOVE_M_S), aside, height
     there = _touch(lies, first) * math.sin(first)
     along += _step(OPEN_M - along, MOVE_M_S)
     return along, aside + _step(there - aside, RETURN_M_S), height

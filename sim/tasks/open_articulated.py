@@ -28,8 +28,9 @@ from sim.tasks.kit.ranges import (
     within,
 )
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
-from sim.tasks.open_kinds import KINDS, Drawn, Name, element, opened
+from sim.tasks.open_kinds import KINDS, opened
 from sim.tasks.open_script import Hook, script
+from sim.tasks.open_things import Drawn, Name, element
 
 BACK_SHARE = 0.1
 """The most of the full travel by which it may ever fall back."""
@@ -64,9 +65,9 @@ class Parameters(TaskTable):
         kind = KINDS[self.kind]
         refuse_outside("x_m", self.x_m, kind.x_most, f"m of a {self.kind}")
         refuse_outside("mass_kg", self.mass_kg, (0.5, 15.0), "kg")
-        refuse_outside("travel", self.travel, kind.most, f"{kind.unit} of a {self.kind}")
-        wide = (0.1 * kind.friction[0], 2 * kind.friction[1])
-        refuse_outside("friction", self.friction, wide, f"{kind.load_unit} of a {self.kind}")
+        refuse_outside("travel", self.travel, kind.travel_most, f"{kind.unit} of a {self.kind}")
+        load = f"{kind.load_unit} of a {self.kind}"
+        refuse_outside("friction", self.friction, kind.friction_most, load)
         return self
 
 
@@ -75,6 +76,7 @@ def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[st
     side = 1.0 if rng.integers(2) else -1.0
     x, y, z = (uniform(rng, span) for span in (asked.x_m or kind.x, asked.y_m, asked.z_m))
     drawn = Drawn(
+        asked.kind,
         uniform(rng, asked.travel or kind.travel),
         uniform(rng, kind.reach),
         uniform(rng, asked.mass_kg or kind.mass),
@@ -100,7 +102,7 @@ def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[st
         "reach_m": drawn.reach,
         "side": side,
         "poses": {"thing": pose},
-        "elements": [element(kind, drawn, pose)],
+        "elements": [element(drawn, pose)],
         "tracker": asked.tracker.drawn(rng),
         "start": start.tolist(),
     }

@@ -14,7 +14,8 @@ from sim.tasks.kit.draws import number
 from sim.tasks.kit.frames import Frame
 from sim.tasks.kit.poses import from_vector
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
-from sim.tasks.open_kinds import BAR_M, GAP_M, KINDS, opened
+from sim.tasks.open_kinds import KINDS, opened
+from sim.tasks.open_things import BAR_M, way
 
 TIP_M = 0.011
 """The closed gripper ends so far before its grip centre, and is 20 mm thick."""
@@ -26,51 +27,46 @@ PLAY_M = 0.006
 IN_M, OUT_M = 0.08, 0.045
 """Way along the gripper into the gap, and out of it."""
 LOOK_S = 0.8
-_SHEET_HALF = 0.009
 
 
 class Hook:
-    """Where the tool is while it holds a thing of a kind, in the frame of the closed thing."""
+    """Where the tool is while it holds a thing of a kind, in the frame of the closed thing.
+
+    A hook is the closed gripper behind the bar: it comes in leaning from straight in (x) towards
+    one side, and pulls the bar with its flank. It has play, so that an arm that does not yield
+    does not fight against the thing's own way; nothing is squeezed.
+    """
 
     def __init__(self, kind: str, reach_m: float, side: float) -> None:
-        self._kind, self._side = KINDS[kind], side
-        self._along = np.array(self._kind.along(side))
-        self._bar = np.array([0.0, 0.0, 1.0] if kind.endswith("door") else [0.0, 1.0, 0.0])
-        self._hinge, self._axis = _way(kind, reach_m, side)
-        self._turns = self._kind.unit == "rad"
+        self._lean = KINDS[kind].lean
+        hinge, axis = way(kind, reach_m, side)
+        self._hinge, self._axis = None if hinge is None else np.array(hinge), np.array(axis)
+        upright = kind.endswith("door")
+        self._bar = np.array([0.0, 0.0, 1.0] if upright else [0.0, 1.0, 0.0])
+        # a drawer's hook leans down, a lid's up, a door's to where it opens
+        aside = {"drawer": (0.0, 0.0, -1.0), "lid": (0.0, 0.0, 1.0)}
+        self._along = np.array(aside.get(kind, (0.0, side, 0.0)))
 
     @property
     def lever(self) -> float:
         """m of the bar's way for a unit of travel."""
-        arm = np.cross(self._axis, self._hinge)
-        return float(np.linalg.norm(arm)) if self._turns else 1.0
+        return 1.0 if self._hinge is None else float(np.linalg.norm(self._hinge))
 
     def at(self, travel: float, full: float, play: float = PLAY_M) -> tuple[FloatArray, FloatArray]:
         """Place (3,) of the tool and its axes (3, 3) at `travel` of `full`, `play` m off the
         bar."""
         part = min(1.0, max(0.0, travel / full))
-        first, last = self._kind.lean
+        first, last = self._lean
         lean = first + part * (last - first)
         into = np.array([1.0, 0.0, 0.0])
         pointing = math.cos(lean) * into + math.sin(lean) * self._along
         behind = math.sin(lean) * into - math.cos(lean) * self._along
         place = (BAR_M + FINGER_M / 2 + play) * behind + (DEPTH_M - TIP_M) * pointing
         axes = np.stack([np.cross(self._bar, pointing), self._bar, pointing], axis=1)
-        if not self._turns:
+        if self._hinge is None:
             return place + travel * self._axis, axes
         turn = from_vector(travel * self._axis)
         return self._hinge + turn @ (place - self._hinge), turn @ axes
-
-
-def _way(kind: str, reach_m: float, side: float) -> tuple[FloatArray, FloatArray]:
-    """Place of the hinge and axis, or the direction, of the thing's way: (3,) each."""
-    if kind == "drawer":
-        return np.zeros(3), np.array([-1.0, 0.0, 0.0])
-    if kind == "sliding-door":
-        return np.zeros(3), np.array([0.0, side, 0.0])
-    if kind == "lid":
-        return np.array([reach_m, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
-    return np.array([GAP_M + _SHEET_HALF, side * reach_m, 0.0]), np.array([0.0, 0.0, -side])
 
 
 def script(draw: Draw, robot: Robot) -> Script:

@@ -72,9 +72,7 @@ class Parameters(TaskTable):
         kind = CONTROLS[self.control]
         refuse_outside("effort", self.effort, kind.allowed, f"{kind.unit} of a {self.control}")
         if kind.turn is None and self.turn_rad is not None:
-            raise ValueError(
-                f"turn_rad: a {self.control} has two states and no angle"
-            )
+            raise ValueError(f"turn_rad: a {self.control} has two states and no angle")
         refuse_outside("turn_rad", self.turn_rad, (0.3, kind.most_turn), f"rad of a {self.control}")
         return self
 
@@ -131,7 +129,7 @@ def _others(seen: Seen, draw: Draw) -> list[Condition]:
         least, most = (seen.column(f"panel.{name}.{end}") for end in ("least", "most"))
         stray = None
         if least is not None and most is not None and len(least):
-            stray = float(np.fmax(most - starts[name], starts[name] - least).max())
+            stray = float(np.fmax.reduce(np.fmax(most - starts[name], starts[name] - least)))
         turns = seen.column(f"panel.{name}.twist_peak_nm") is not None
         limit, unit = (STRAY_RAD, "rad") if turns else (STRAY_M, "m")
         found.append(at_most(f"{name} control moved", stray, limit, unit))

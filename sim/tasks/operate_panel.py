@@ -64,7 +64,7 @@ def drawn(
         built = beside.build(uniform(rng, beside.effort), uniform(rng, beside.size), _OTHER)
         idle, _ = _way(rng, other, None)
         movers.append(_hung(name, built, offset, idle, bool(rng.integers(2)) and other in THROW))
-    element = {
+    element: dict[str, object] = {
         "kind": "mechanism",
         "name": "panel",
         "at": list(pose[:3]),

@@ -63,7 +63,7 @@ def script(draw: Draw, robot: Robot) -> Script:
     return play
 
 
-def _button(work: Before, draw: Draw) -> Moves:
+def _button(work: Before, _draw: Draw) -> Moves:
     face = -BUTTON_M - TIP_M
     yield from work.hand.grip(0.0)
     yield from work.go((face - CLEAR_M, 0.0, 0.0))
@@ -148,7 +148,8 @@ def _valve(work: Before, draw: Draw) -> Moves:
 def _angle(work: Before, near: float = 0.0) -> Generator[None, None, float]:
     """Where the control is turned to, rad, averaged over a few poses of the tracker; of all
     full turns that nearest to `near`."""
-    desk, angles = work.hand.desk, []
+    desk = work.hand.desk
+    angles: list[float] = []
     yield from desk.wait(0.1)
     end_s = desk.view.elapsed_s + 0.3
     while not angles or desk.view.elapsed_s < end_s:

@@ -64,7 +64,8 @@ class Desk:
         which has less noise than one pose. The first tenth of a second is left out, since a
         tracker is late."""
         yield from self.wait(0.1)
-        end_s, poses = self.view.elapsed_s + seconds, []
+        end_s = self.view.elapsed_s + seconds
+        poses: list[FloatArray] = []
         while not poses or self.view.elapsed_s < end_s:
             pose = self.view.tracked[name]
             poses.append(np.append(pose[:3], pose[3:] * math.copysign(1.0, pose[-1])))
