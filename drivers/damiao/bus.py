@@ -24,8 +24,8 @@ from drivers.damiao.ledger import Heard, Ledger
 from hil.clock import NS_PER_S, Clock, Deadline
 from hil.contracts import Finding
 
-_REGISTER_NS = NS_PER_S
-"""How long an answer about a register is still recognised after it was given up."""
+REGISTER_MAX = 81
+"""Highest number of a register. As a state's velocity, 127 and 128 are a motor that stands."""
 
 _PASSES = 16
 """Bound of taking what is pending: a bus in full spate must not hold us."""
@@ -45,8 +45,9 @@ class Address:
 @dataclass(slots=True)
 class MotorCounters:
     """Faults since the bus was made. `unowed_answers`: nobody had asked; `late_answers`: came
-    after they were given up; `wrong_id`: with the master id of a motor, from another
-    motor; `foreign_frames`: with an id that is none of ours."""
+    after they were given up, or about a register that nobody asks for now; `wrong_id`: with the
+    master id of a motor, from another motor; `foreign_frames`: with an id that is none of ours.
+    """
 
     requests: int = 0
     unowed_answers: int = 0
@@ -77,7 +78,7 @@ class MotorBus:
         self._masters = {motor.master_id for motor in motors}
         self._ledgers = {motor.id: Ledger() for motor in motors}
         self._heard: dict[int, Heard] = {}
-        self._asked: dict[RegisterMessage, int] = {}
+        self._called: set[int] = set()
         self._wanted: set[RegisterMessage] = set()
         self._registers: dict[int, bytes] = {}
         self._counters = MotorCounters()
@@ -208,10 +209,8 @@ class MotorBus:
     ) -> dict[int, bytes]:
         self.settle(deadline)
         self._registers = {}
-        now_ns = self._clock.now_ns()
-        self._asked = {k: ns for k, ns in self._asked.items() if ns > now_ns - _REGISTER_NS}
         self._wanted = {_question(message) for message in messages}
-        self._asked |= dict.fromkeys(self._wanted, now_ns)
+        self._called |= {message.register for message in messages}
         self._send([(REGISTER_ID, encode_register(message)) for message in messages], deadline)
         limit = deadline.sooner(self._round_ns(len(messages)))
         wanted = {message.motor for message in messages}
@@ -237,9 +236,9 @@ class MotorBus:
         for motor in motors:
             ledger = self._ledgers[motor]
             if ledger.doubtful:
-                question = RegisterMessage(motor, Operation.READ, ledger.next_mark())
+                register = ledger.next_mark(but=self._called)
+                question = RegisterMessage(motor, Operation.READ, register)
                 ledger.set_mark(question, self._clock.now_ns())
-                self._asked[question] = self._clock.now_ns()
                 questions.append(question)
         return questions
 
@@ -289,18 +288,19 @@ class MotorBus:
                 self._take_state(motor, received)
 
     def _take_register(self, motor: int, payload: bytes) -> bool:
-        """Whether it was an answer about a register. Only what was asked can be one: the bytes
-        are also those of a state at the very end of the scale."""
+        """Whether it was an answer about a register, asked for or not: one that comes late or a
+        second time, or to a host before this one, must not pass for a state at the end of the
+        scale. A state of the same bytes stands on one step there and turns backwards at more
+        than a third of the top speed; it is given up for that."""
         message = decode_register(payload)
-        if message is None or message.motor != motor:
+        if message is None or message.motor != motor or message.register > REGISTER_MAX:
             return False
         question = _question(message)
-        if self._asked.pop(question, None) is None:
-            return False
         marked = question == self._ledgers[motor].mark
         if marked:
             self._count_lost(motor, self._ledgers[motor].clear())
         if question in self._wanted:
+            self._wanted.remove(question)
             self._registers[motor] = message.value
         elif not marked:
             self._counters.late_answers += 1

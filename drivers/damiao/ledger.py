@@ -12,13 +12,15 @@ entry. What stands against taking an old value for a new one:
 * A mark ends doubts: a question about a register, whose answer names the register. Once it is
   answered, everything asked before it is answered or lost; states that come before it are late.
   Each round asks for another register, so a motor would have to be as many rounds late as there
-  are registers to be taken for one in time.
+  are registers to be taken for one in time; and for none that a call has asked for, since a late
+  answer to that would end doubts that it knows nothing of.
 * An answer that nobody is owed is counted and dropped.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from drivers.damiao.codec import RegisterMessage
@@ -75,9 +77,11 @@ class Ledger:
         self.owed.clear()
         return count
 
-    def next_mark(self) -> int:
-        """The register to ask for the next mark."""
-        self._marks += 1
+    def next_mark(self, but: Collection[int]) -> int:
+        """The register to ask for the next mark, none of `but` unless that is all there are."""
+        turns = [self._marks + turn for turn in range(1, len(_MARKS) + 1)]
+        free = (turn for turn in turns if _MARKS[turn % len(_MARKS)] not in but)
+        self._marks = next(free, turns[0])
         return _MARKS[self._marks % len(_MARKS)]
 
     def set_mark(self, question: RegisterMessage, now_ns: int) -> None:

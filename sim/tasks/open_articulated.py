@@ -16,7 +16,7 @@ from hil.task import Condition, Draw
 from sim.robots import six_axis
 from sim.robots.model import Robot
 from sim.tasks.kit.draws import number
-from sim.tasks.kit.frames import Frame, standing
+from sim.tasks.kit.frames import ready
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.ranges import (
     Range,
@@ -29,15 +29,13 @@ from sim.tasks.kit.ranges import (
 )
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
 from sim.tasks.open_kinds import KINDS, opened
-from sim.tasks.open_script import Hook, script
+from sim.tasks.open_script import script
 from sim.tasks.open_things import Drawn, Name, element
 
 BACK_SHARE = 0.1
 """The most of the full travel by which it may ever fall back."""
 REST = 0.01
 """m/s or rad/s."""
-BEFORE_M = 0.14
-"""From where the hook takes hold to where the tool starts."""
 
 
 class Parameters(TaskTable):
@@ -87,13 +85,8 @@ def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[st
     if asked.kind == "sliding-door":
         y -= side * drawn.travel / 2
     pose = [x, y, z, *about_z(uniform(rng, asked.yaw_rad))]
-    hook = Hook(asked.kind, drawn.reach, side)
-    frame = Frame.of(np.array(pose))
-    place, axes = hook.at(0.0, 1.0)
-    before = frame.place(place - BEFORE_M * axes[:, 2])
     # a hook that comes from the right turns to the left while the door opens
-    mirrored = asked.kind == "hinged-door" and side > 0
-    start = standing(robot, before, frame.turned(axes), mirrored=mirrored)
+    start = ready(robot, mirrored=asked.kind == "hinged-door" and side > 0)
     start[:6] += rng.uniform(-1.0, 1.0, 6) * asked.start_jitter_rad
     start[6] = 0.0
     return {
@@ -130,12 +123,13 @@ def _conditions(seen: Seen, draw: Draw, asked: Parameters) -> tuple[Condition, .
 
 
 def _fell_back(seen: Seen) -> float | None:
-    """The most by which the travel ever went below what it had been before."""
+    """The most by which the travel ever went below what it had been before; within one row the
+    least counts as later than the most."""
     least, most = seen.column("thing.part.least"), seen.column("thing.part.most")
     if least is None or most is None or not len(most):
         return None
     before: FloatArray = np.fmax.accumulate(most)
-    return float(np.nanmax(np.fmax(before - least, 0.0)))
+    return float(np.fmax.reduce(before - least))
 
 
 JOB = Job(

@@ -23,7 +23,7 @@ from hil.task import Condition, Draw
 from sim.robots import six_axis
 from sim.robots.model import Robot
 from sim.tasks.kit.draws import number
-from sim.tasks.kit.frames import FACING, Frame, standing
+from sim.tasks.kit.frames import ready
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.ranges import (
     Range,
@@ -42,8 +42,6 @@ from sim.tasks.operate_script import script
 REST_RAD_S = 0.02
 STRAY_M, STRAY_RAD = 0.0005, 0.02
 """Another control that was moved by more counts as touched."""
-BEFORE_M = 0.17
-"""How far before the panel's face the tool starts."""
 
 
 class Parameters(TaskTable):
@@ -81,8 +79,7 @@ def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[st
     at = [uniform(rng, span) for span in (asked.x_m, asked.y_m, asked.z_m)]
     pose = [*at, *about_z(uniform(rng, asked.yaw_rad))]
     panel = drawn(rng, asked.control, pose, asked.effort, asked.turn_rad)
-    frame = Frame.of(np.array(pose))
-    start = standing(robot, frame.place((-BEFORE_M, 0.0, 0.0)), frame.turned(FACING))
+    start = ready(robot)
     start[:6] += rng.uniform(-1.0, 1.0, 6) * asked.start_jitter_rad
     return {
         "control": asked.control,
@@ -132,7 +129,7 @@ def _others(seen: Seen, draw: Draw) -> list[Condition]:
             stray = float(np.fmax.reduce(np.fmax(most - starts[name], starts[name] - least)))
         turns = seen.column(f"panel.{name}.twist_peak_nm") is not None
         limit, unit = (STRAY_RAD, "rad") if turns else (STRAY_M, "m")
-        found.append(at_most(f"{name} control moved", stray, limit, unit))
+        found.append(at_most(f"{name} moved", stray, limit, unit))
     return found
 
 

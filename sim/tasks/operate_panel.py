@@ -14,7 +14,7 @@ from sim.tasks.kit.things import Table, box_part
 from sim.tasks.operate_controls import CONTROLS, DETENT, GIVE, PANEL, THROW
 
 GOAL = "control"
-OTHERS = ("left", "right")
+OTHERS = ("other1", "other2")
 """Movers of the panel: that which is wanted and those beside it."""
 
 _WANTED = (0.20, 0.55, 0.90, 1.0)

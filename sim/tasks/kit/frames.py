@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hil.contracts import FloatArray
-from hil.errors import BadInput
+from hil.errors import HarnessError
 from sim.robots.model import Robot
 from sim.robots.reach import limb, reach
 from sim.tasks.kit.poses import from_vector, matrix_of
@@ -21,6 +21,9 @@ from sim.tasks.kit.script import Hand, Moves
 
 FACING: FloatArray = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Axes of a tool that points into a thing (z along its x) with fingers side by side (y)."""
+
+READY_M = (0.40, 0.0, 0.48)
+"""Base frame; nearer than anything that such an arm works on, and higher than a hand is long."""
 
 _ELBOW_UP = (-0.35, -1.45, 2.3, -4.0, -1.2, math.pi / 2)
 _MIRRORED = (math.pi + 0.35, -math.pi + 1.45, -2.3, math.pi + 4.0 - 2 * math.pi, 1.2, -math.pi / 2)
@@ -107,18 +110,16 @@ class Before:
             yield
 
 
-def standing(
-    robot: Robot, position: FloatArray, axes: FloatArray, *, mirrored: bool = False
-) -> FloatArray:
-    """Motors' positions (n,) with which the six-axis arm stands before a thing: its tool at
-    `position` with `axes`, its elbow up, the rest as at home. Errors: BadInput out of reach."""
+def ready(robot: Robot, *, mirrored: bool = False) -> FloatArray:
+    """Motors' positions (n,) in which the six-axis arm waits before a thing, its tool at
+    `READY_M` and pointing straight on, the rest as at home. Between there and home its joints
+    may turn in any order without the tool meeting the table."""
     arm = limb(robot)
-    found = reach(arm, position, axes, np.array(_MIRRORED if mirrored else _ELBOW_UP))
+    seed = np.array(_MIRRORED if mirrored else _ELBOW_UP)
+    fits = len(arm.motors) == len(seed)
+    found = reach(arm, np.array(READY_M), FACING, seed, tries=1) if fits else None
     if found is None:
-        raise BadInput(
-            f"the tool cannot be at {position.round(3).tolist()} m before the thing",
-            "bring the thing nearer in the scenario's [task] table",
-        )
+        raise HarnessError(f"{robot.name} cannot reach {READY_M} m", "it is no six-axis arm")
     start = robot.home.copy()
     start[robot.places(arm.motors)] = found
     return start

@@ -11,7 +11,8 @@ from pump import Pump, pumped
 from drivers.damiao.chain import DamiaoChain
 from hil.clock import NS_PER_MS, Deadline, WallClock
 from hil.contracts import DeviceSpec, Finding, FloatArray
-from sim.emulated.damiao import EMULATOR
+from sim.emulated.damiao.chain import Chain, ChainOptions
+from sim.emulated.damiao.chain import build as build_emulated
 
 ROBOT = "openarm-right"
 ANSWER_MS = 100
@@ -24,8 +25,12 @@ def soon(ms: int = 3000) -> Deadline:
     return Deadline.after(WallClock(), ms * NS_PER_MS)
 
 
+def emulator(**options: object) -> Chain:
+    return build_emulated(ChainOptions.model_validate({"robot": ROBOT} | options))
+
+
 def emulated(**options: object) -> Pump:
-    return pumped(EMULATOR.build(EMULATOR.options.model_validate({"robot": ROBOT} | options)))
+    return pumped(emulator(**options))
 
 
 def spec(address: str, **parameters: object) -> DeviceSpec:

@@ -7,9 +7,10 @@ from scripted_can import ScriptedCan
 
 from drivers.can.bus import BusSettings
 from drivers.can.frames import CanFrame
-from drivers.damiao.bus import Address, MotorBus
+from drivers.damiao.bus import REGISTER_MAX, Address, MotorBus
 from drivers.damiao.codec import Special
 from drivers.damiao.ledger import Heard
+from drivers.damiao.registers import load_registers
 from hil.clock import NS_PER_MS, Deadline, VirtualClock
 
 ANSWER_NS = 5 * NS_PER_MS
@@ -200,14 +201,60 @@ def test_late_answer_about_a_register_is_no_state_and_no_other_register(
     assert bus.counters().lost_answers == {1: 1}
 
 
-def test_state_with_the_bytes_of_a_register_answer_is_a_state(
+@pytest.mark.parametrize("later_ms", [0, 1500], ids=["at once", "much later"])
+def test_second_answer_to_a_register_asked_twice_is_no_state(
+    bus: MotorBus, can: ScriptedCan, clock: VirtualClock, later_ms: int
+) -> None:
+    can.delay_ns = {1: (20 + later_ms) * NS_PER_MS}
+    can.registers = {(1, 21): b"\xaa\0\0\0"}
+    assert bus.read_register(21, [1], after(clock, 10)) == {}
+    assert bus.read_register(21, [1], after(clock, 10)) == {}
+    can.delay_ns = {}
+    clock.advance((10 + later_ms) * NS_PER_MS)
+    assert bus.read_register(21, [1], after(clock, 50)) == {1: b"\xaa\0\0\0"}
+    can.delay_ns = {1: 4 * NS_PER_MS}
+    for _ in range(4):
+        heard = bus.refresh([1], after(clock, 50))
+        assert number(heard[1]) == can.asked[1], "the state just asked for"
+    assert bus.counters().late_answers == 2
+
+
+def test_late_answer_to_a_call_is_not_taken_for_a_mark(
     bus: MotorBus, can: ScriptedCan, clock: VirtualClock
 ) -> None:
-    """At the end of its scale a motor's position reads 0033, as the mark of an answer does."""
-    state = CanFrame(0x11, bytes((0x01, 0x00, 0x33, 0x15, 0x08, 0x00, 30, 28)))
+    """A state that was given up comes behind it, and would be dated to a later question."""
+    can.delay_ns = {1: 14 * NS_PER_MS}
+    assert bus.read_register(1, [1], after(clock, 6)) == {}
+    can.delay_ns = {1: 9 * NS_PER_MS}
+    assert bus.refresh([1], after(clock, 6)) == {}
+    can.delay_ns = {1: 20 * NS_PER_MS}
+    assert bus.refresh([1], after(clock, 50)) == {}
+    assert bus.counters().late_answers == 2
+
+
+@pytest.mark.parametrize("operation", [0x33, 0x55, 0xAA])
+def test_answer_about_a_register_to_another_host_is_no_state(
+    bus: MotorBus, can: ScriptedCan, clock: VirtualClock, operation: int
+) -> None:
+    """Its first byte would say that the motor is off, which proves something."""
+    answer = CanFrame(0x11, bytes((0x01, 0x00, operation, REGISTER_MAX, 0x08, 0x00, 30, 28)))
+    can.spoil = lambda frame: answer if frame.id == 0x11 else frame
+    assert bus.refresh([1], after(clock, 50)) == {}
+    assert bus.counters().late_answers == 1
+
+
+@pytest.mark.parametrize("velocity", [0x7F, 0x80])
+def test_motor_that_stands_at_the_end_of_its_scale_tells_so(
+    bus: MotorBus, can: ScriptedCan, clock: VirtualClock, velocity: int
+) -> None:
+    """Position 0033 are the bytes that an answer about a register has there."""
+    state = CanFrame(0x11, bytes((0x01, 0x00, 0x33, velocity, 0xF7, 0xFF, 30, 28)))
     can.spoil = lambda frame: state if frame.id == 0x11 else frame
-    heard = bus.refresh([1], after(clock, 50))
-    assert heard[1].payload == state.data
+    assert bus.refresh([1], after(clock, 50))[1].payload == state.data
+
+
+def test_every_register_of_the_table_is_known_as_one() -> None:
+    assert max(register.number for register in load_registers().values()) == REGISTER_MAX
 
 
 def test_special_command_goes_to_each_at_once(

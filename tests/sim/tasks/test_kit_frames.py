@@ -7,12 +7,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from hil.errors import BadInput
+from hil.errors import HarnessError
 from hil.task import View
-from sim.robots import six_axis
+from sim.robots import six_axis, so101
 from sim.robots.kinematics import tool_pose
 from sim.robots.reach import limb
-from sim.tasks.kit.frames import FACING, Before, Frame, rolled, standing
+from sim.tasks.kit.frames import FACING, READY_M, Before, Frame, ready, rolled
 from sim.tasks.kit.poses import from_vector
 from sim.tasks.kit.script import Desk, Hand
 
@@ -35,26 +35,39 @@ def test_a_tool_that_faces_a_thing_points_into_it_and_rolls_about_that() -> None
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_the_arm_stands_where_it_is_told(mirrored: bool) -> None:
-    robot, place = six_axis.robot(), np.array([0.5, 0.05, 0.35])
-    joints = standing(robot, place, FACING, mirrored=mirrored)
-    arm = limb(robot)
-    pose = tool_pose(arm.chain, joints[:6])
-    assert pose.position == pytest.approx(place, abs=1e-4)
+def test_the_arm_waits_pointing_straight_on(mirrored: bool) -> None:
+    robot = six_axis.robot()
+    joints = ready(robot, mirrored=mirrored)
+    pose = tool_pose(limb(robot).chain, joints[:6])
+    assert pose.position == pytest.approx(READY_M, abs=1e-4)
     assert pose.axes == pytest.approx(FACING, abs=1e-3)
     assert (joints >= robot.lower).all()
     assert (joints <= robot.upper).all()
     assert (joints[4] > 0) == mirrored
 
 
-def test_a_place_out_of_reach_is_refused() -> None:
-    with pytest.raises(BadInput, match="the tool cannot be at"):
-        standing(six_axis.robot(), np.array([2.0, 0.0, 0.3]), FACING)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_nothing_meets_the_table_on_the_way_there(mirrored: bool) -> None:
+    """Each joint turns at its own speed until it is there."""
+    robot = six_axis.robot()
+    chain, home, goal = limb(robot).chain, robot.home[:6], ready(robot, mirrored=mirrored)[:6]
+    tip = np.array([0.0, 0.0, 0.012, 1.0])
+    for turned in np.linspace(0.0, float(np.abs(goal - home).max()), 60):
+        way = goal - home
+        joints = home + np.sign(way) * np.minimum(np.abs(way), turned)
+        *links, tool = chain.frames(joints)
+        assert (tool @ tip)[2] > 0.03
+        assert min(link[2, 3] for link in links) > 0.1
+
+
+def test_another_arm_cannot_wait_like_that() -> None:
+    with pytest.raises(HarnessError, match="cannot reach"):
+        ready(so101.robot())
 
 
 def test_a_hand_rolls_on_beyond_half_a_turn() -> None:
     robot = six_axis.robot()
-    joints = standing(robot, np.array([0.45, 0.0, 0.35]), FACING)
+    joints = ready(robot)
     desk = Desk()
     hand = Hand(desk, robot)
 
@@ -69,11 +82,11 @@ def test_a_hand_rolls_on_beyond_half_a_turn() -> None:
         desk.look(cast(View, SimpleNamespace(**seen)))
 
     look(0)
-    work = Before(hand, Frame(np.eye(3), np.array([0.6, 0.0, 0.35])))
+    work = Before(hand, Frame(np.eye(3), np.array([0.6, 0.0, 0.4])))
     begun = desk.target[5]
     for tick, _ in enumerate(work.go((-0.12, 0.02, 0.0), 4.0), 1):
         look(tick)
     where, axes = hand.where()
-    assert where == pytest.approx([0.48, 0.02, 0.35], abs=1e-3)
+    assert where == pytest.approx([0.48, 0.02, 0.4], abs=1e-3)
     assert axes == pytest.approx(rolled(4.0), abs=1e-2)
     assert abs(desk.target[5] - begun) == pytest.approx(4.0, abs=0.1)
