@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hil.catalogue import load_scenario, scenario_files
 from hil.rig import Bench
+from hil.run.fitting import fits
 from scenarios.schema import Scenario
 
 
@@ -25,9 +26,10 @@ class Pace:
 
 
 def fitting_scenarios(bench: Bench) -> list[Scenario]:
-    """Scenarios of the catalogue that this bench has the devices for, the fastest first."""
+    """Scenarios of the catalogue that this bench has devices and joints for, the fastest
+    first."""
     found = [load_scenario(name)[0] for name in scenario_files()]
-    fitting = [one for one in found if not bench.missing(one.needs)]
+    fitting = [one for one in found if fits(bench, one)]
     return sorted(fitting, key=lambda one: -one.loop.rate_hz)
 
 
