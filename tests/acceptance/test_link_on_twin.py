@@ -33,15 +33,11 @@ def bench() -> Iterator[Bench]:
 
 
 def plan_with(
-    monkeypatch: pytest.MonkeyPatch,
-    faults: list[dict[str, Any]],
-    rig_name: str = "twin-so101",
-    **loop: object,
+    monkeypatch: pytest.MonkeyPatch, faults: list[dict[str, Any]], rig_name: str = "twin-so101"
 ) -> Plan:
-    """A plan of one episode of the scenario, with faults in its links and changes of its loop."""
+    """A plan of one episode of the scenario, with faults in its links."""
     scenario, path = load_scenario(SCENARIO)
     data = scenario.model_dump(by_alias=True) | {"faults": faults}
-    data["loop"] |= loop
     made = validate(data, Scenario, str(path))
     monkeypatch.setattr(freezing, "load_scenario", lambda _: (made, path))
     rig, rig_path = load_rig(rig_name)
@@ -130,12 +126,13 @@ def test_a_functional_run_over_rfc2217(
     remote = text.replace('{ twin = "servo-bus" }', f'{{ url = "{server.url}" }}')
     # a network, and a server in this very process, take longer than the bus
     rig.write_text(remote.replace("baud = 1_000_000\n\n[[", "answer_timeout_ms = 100\n\n[[", 1))
-    plan = plan_with(monkeypatch, [], str(rig), duration_s=2.0)
     try:
-        ending, run = run_on(plan, bench, tmp_path / "run")
+        ending, run = run_on(plan_with(monkeypatch, [], str(rig)), bench, tmp_path / "run")
     finally:
         server.close()
     assert ending.outcome == "complete", ending.reason
+    (attempt,) = run.rows("attempt")
+    assert (attempt["end"], attempt["ticks"] > 0) == ("completed", True), attempt["reason"]
     assert_safe(run, bench)
     verdict = judge(run)
     states = {claim.kind: claim.state for claim in verdict.scenarios[0].claims}

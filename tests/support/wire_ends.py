@@ -125,6 +125,8 @@ class Rfc2217Server:
             self.link, _ = self._listener.accept()
         except OSError:
             return
+        # as servers do: an answer in pieces would wait 40 ms for each to be acknowledged
+        self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = _Connection(self.link)
         manager = PortManager(self.port, connection)
         with contextlib.suppress(OSError, ValueError):
