@@ -161,7 +161,12 @@ class Motors:
     def _set_surfaces(self) -> None:
         if not self._robot.grip_links:
             return
-        grip = Surface(self._robot.grip_friction, spinning=0.002)
+        grip = Surface(
+            self._robot.grip_friction,
+            spinning=0.002,
+            stiffness=self._robot.grip_stiffness,
+            damping=self._robot.grip_damping,
+        )
         for name, link in self._placed.links.items():
             chosen = grip if name in self._robot.grip_links else _PLAIN
             self._world.surface(self._placed, link, chosen)

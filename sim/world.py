@@ -57,13 +57,16 @@ class Surface:
     """How a body touches. Of two bodies in contact PyBullet multiplies the values.
 
     `friction` is Coulomb's coefficient against a body of 1; `rolling` and `spinning` are
-    lengths in m (torque over normal force).
+    lengths in m (torque over normal force). A surface that gives has a `stiffness` in N/m and
+    a `damping` in N s/m at each contact point; 0 is rigid.
     """
 
     friction: float = 0.5
     rolling: float = 0.0
     spinning: float = 0.0
     restitution: float = 0.0
+    stiffness: float = 0.0
+    damping: float = 0.0
 
 
 class World:
@@ -101,6 +104,9 @@ class World:
             enableConeFriction=1,
             enableFileCaching=1,
             deterministicOverlappingPairs=1,
+            solverResidualThreshold=0.0,
+            contactERP=0.02,
+            contactSlop=0.0,
             physicsClientId=client,
         )
 
@@ -156,6 +162,14 @@ class World:
             restitution=surface.restitution,
             physicsClientId=self.client,
         )
+        if surface.stiffness:
+            self.bullet.changeDynamics(
+                placed.uid,
+                link,
+                contactStiffness=surface.stiffness,
+                contactDamping=surface.damping,
+                physicsClientId=self.client,
+            )
 
     def gear(self, placed: Placed, first: str, second: str, ratio: float) -> None:
         """Tie joint `second` to `ratio` times joint `first`."""

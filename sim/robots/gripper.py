@@ -46,6 +46,10 @@ GRIP_CENTRE: Vector = (0.0, 0.0, 0.1034)
 """m, gripper frame: between the pads."""
 
 _PAD_AT = 0.045  # m: middle of a pad, in front of its slide
+_PAD_STIFFNESS = 3e4
+"""N/m at each of a face's four contact points: 1 MPa of rubber, 20 by 22 mm and 4 mm thick, is
+1.1e5 N/m. An estimate: real pads differ by a factor of several."""
+_PAD_DAMPING = 100.0  # N s/m at each point
 _STROKE_AT = 0.0584  # m: where the fingers' slides are, in front of the flange
 _METAL: Colour = (0.86, 0.87, 0.88, 1.0)
 _DARK: Colour = (0.16, 0.16, 0.18, 1.0)
@@ -97,6 +101,8 @@ def gripper(force: float = GRIP) -> Robot:
             "right": Tip("right_finger", Placement((0.0, 0.0, _PAD_AT), (-math.pi / 2, 0.0, 0.0))),
         },
         grip_links=("left_finger", "right_finger"),
+        grip_stiffness=_PAD_STIFFNESS,
+        grip_damping=_PAD_DAMPING,
     )
 
 

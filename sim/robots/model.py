@@ -94,6 +94,10 @@ class Robot:
         self_collision: whether its own links collide with each other (fingers of a hand).
         grip_friction: Coulomb coefficient of its fingertips against a material of 1.
         grip_links: links with that friction; all others have 0.5.
+        grip_stiffness: of their pads at one contact point, N/m; 0 where they do not give. A pad
+            that gives spreads its pressure over a face; between rigid faces the solver may
+            press one corner and not the other.
+        grip_damping: of their pads at one contact point, N s/m.
     """
 
     name: str
@@ -106,6 +110,8 @@ class Robot:
     self_collision: bool = False
     grip_friction: float = 1.0
     grip_links: tuple[str, ...] = ()
+    grip_stiffness: float = 0.0
+    grip_damping: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
