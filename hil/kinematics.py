@@ -38,6 +38,19 @@ def rotation(rpy: Vector) -> FloatArray:
     )
 
 
+def rpy_of(matrix: FloatArray) -> Vector:
+    """URDF roll, pitch, yaw in rad of a rotation (3, 3) or a transform (4, 4).
+
+    Roll and pitch are read off after the yaw has been turned back, which stays exact where
+    the pitch is a quarter turn and the yaw is undetermined.
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, _, _) = matrix[:3, :3].tolist()
+    yaw = math.atan2(yx, xx)
+    c, s = math.cos(yaw), math.sin(yaw)
+    pitch = math.atan2(-zx, c * xx + s * yx)
+    return (math.atan2(s * xz - c * yz, c * yy - s * xy), pitch, yaw)
+
+
 def transform(at: Vector, rpy: Vector) -> FloatArray:
     """Homogeneous transform (4, 4) of a URDF origin."""
     matrix = np.eye(4)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hil.contracts import FloatArray
 from hil.errors import HarnessError
-from hil.kinematics import Chain, Placement, Revolute, Vector, transform
+from hil.kinematics import Chain, Placement, Revolute, Vector, rpy_of, transform
 from sim.robots.model import Tool
 from sim.robots.urdf import Body, Joint
 
@@ -45,19 +45,6 @@ def palmar(radius: float, length: float) -> Placement:
     """Of a round fingertip with its centre `length` m up its link: the side to which it bends
     (x), where the pad is."""
     return Placement((radius, 0.0, length), (0.0, math.pi / 2, 0.0))
-
-
-def rpy_of(matrix: FloatArray) -> Vector:
-    """URDF roll, pitch, yaw in rad of a rotation (3, 3) or a transform (4, 4).
-
-    Roll and pitch are read off after the yaw has been turned back, which stays exact where
-    the pitch is a quarter turn and the yaw is undetermined.
-    """
-    (xx, xy, xz), (yx, yy, yz), (zx, _, _) = matrix[:3, :3].tolist()
-    yaw = math.atan2(yx, xx)
-    c, s = math.cos(yaw), math.sin(yaw)
-    pitch = math.atan2(-zx, c * xx + s * yx)
-    return (math.atan2(s * xz - c * yz, c * yy - s * xy), pitch, yaw)
 
 
 def _way_to(body: Body, link: str) -> Sequence[Joint]:

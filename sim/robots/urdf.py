@@ -7,12 +7,13 @@ link without one a mass of 1 kg.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 import numpy as np
+
+from hil.kinematics import rpy_of
 
 Vector = tuple[float, float, float]
 Colour = tuple[float, float, float, float]
@@ -196,9 +197,8 @@ def principal(inertial: Inertial) -> tuple[Vector, Vector]:
     moments, axes = np.linalg.eigh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if np.linalg.det(axes) < 0:
         axes[:, 2] *= -1
-    (a, _, _), (b, _, _), (c, d, e) = axes.tolist()
     first, second, third = moments.tolist()
-    return (first, second, third), (math.atan2(d, e), math.asin(-c), math.atan2(b, a))
+    return (first, second, third), rpy_of(axes)
 
 
 def _add_shape(element: ET.Element, tag: str, part: Part) -> ET.Element:

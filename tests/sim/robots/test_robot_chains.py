@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from robots_in_world import joints_at, loaded
 
 from hil.errors import HarnessError
-from hil.kinematics import Placement, rotation, transform
+from hil.kinematics import Placement, rotation, rpy_of, transform
 from sim.robots import arm_hand, gripper, hand4, panda, six_axis
-from sim.robots.chains import rpy_of, tool_on
+from sim.robots.chains import tool_on
 from sim.robots.mounting import mounted, prefixed
 
 turns = st.floats(-math.pi, math.pi)
