@@ -14,6 +14,7 @@ PLANTS = "hil.plants"
 EMULATORS = "hil.emulators"
 TWINS = "hil.twins"
 SERVICES = "hil.services"
+BENCHES = "hil.benches"
 
 
 def names(group: str) -> list[str]:

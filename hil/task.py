@@ -69,7 +69,8 @@ class View:
     `joints` holds last known values where the scenario's rule allows it; `target` is the
     last target that was applied, shape (n,), rad; `goal` is what the tracker said before the
     first tick, `tracked` what it said last, `tracked_age_s` ago. `sensors` are the newest
-    samples of the scenario's sensor roles.
+    samples of the scenario's sensor roles. `memory` is the output of that name of the last
+    inference that was answered, for networks that hand something on to themselves; empty before.
     """
 
     tick: int
@@ -80,6 +81,7 @@ class View:
     tracked: Mapping[str, FloatArray] = field(default_factory=dict)
     tracked_age_s: float = 0.0
     sensors: Mapping[str, SensorSample] = field(default_factory=dict)
+    memory: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
 Expert = Callable[[View], FloatArray]

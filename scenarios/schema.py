@@ -235,9 +235,14 @@ class Rate(_Table):
 
 
 class Brackets(_Table):
-    """Measured score of the null policy (floor) and of the scripted expert (ceiling)."""
+    """What was measured on `rig`, on the same seeds: the score of the null policy (floor) and of
+    the scripted expert (ceiling), of an agent that moves by chance, and of the scenario's
+    network; `note` says by which command."""
 
+    rig: Id | None = None
     floor: Rate
+    chance: Rate | None = None
+    network: Rate | None = None
     ceiling: Rate
     note: str
 

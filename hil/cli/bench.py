@@ -25,11 +25,14 @@ def command() -> None:
 
 
 def show(name: str, as_json: bool, **options: Any) -> None:
-    """Run `hil.bench.NAME.run(**options)` and print what it returns."""
+    """Run the bench `NAME` of entry-point group `hil.benches`, or `hil.bench.NAME.run`, and
+    print what it returns."""
     from hil.bench.figures import as_json as plain
+    from hil.plugins import BENCHES, load, names
     from hil.run.host import host_facts
 
-    run: Bench = import_module(f"hil.bench.{name}").run
+    elsewhere = name in names(BENCHES)
+    run: Bench = load(BENCHES, name) if elsewhere else import_module(f"hil.bench.{name}").run
     figures, conditions = run(**options)
     if as_json:
         click.echo(json.dumps(plain(name, figures, host_facts(), dict(conditions)), indent=2))
@@ -98,3 +101,13 @@ def bus(reads: int, rounds: int, as_json: bool) -> None:
 def judge(ticks: int, as_json: bool) -> None:
     """Time and peak memory of judging a recorded run of that size."""
     show("judge", as_json, ticks=ticks)
+
+
+@command.command("sim")
+@click.option("--ticks", default=300, show_default=True, type=click.IntRange(50, 10_000))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100))
+@click.option("--episodes", default=2, show_default=True, type=click.IntRange(1, 1000))
+@_JSON
+def sim(ticks: int, rounds: int, episodes: int, as_json: bool) -> None:
+    """Cost of a simulated run beside a plain script, of a frame, and of a second worker."""
+    show("sim", as_json, ticks=ticks, rounds=rounds, episodes=episodes)

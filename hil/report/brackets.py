@@ -17,10 +17,11 @@ _HEAD = """\
 
 Generated from the scenario files: `hil scenarios --brackets > docs/tasks.md`.
 
-*Floor* is the null policy, which does nothing; *ceiling* is the scripted expert, which sees what a
-policy may see. Both are success rates on the same seeds, with the exact two-sided 95 % interval
-(Clopper-Pearson). A task whose expert is under 0.95 at its standard difficulty, or whose null
-policy is over 0.05, is not finished; a scenario that says so itself (see its `not_said`) is a
+*Floor* is the null policy, which does nothing; *chance* moves the joints at random within what the
+rig allows; *network* is the model that the scenario names; *ceiling* is the scripted expert, which
+sees what a policy may see. All are success rates on the same seeds, with the exact two-sided 95 %
+interval (Clopper-Pearson). A task whose expert is under 0.95 at its standard difficulty, or whose
+null policy is over 0.05, is not finished; a scenario that says so itself (see its `not_said`) is a
 harder level. The command under each table row's scenario file (`[brackets] note`) repeats them.
 """
 
@@ -32,8 +33,8 @@ def page(scenarios: Sequence[Scenario]) -> str:
         key=lambda one: (one.archetype, one.id),
     )
     rows = [
-        "| archetype | scenario | job | floor | ceiling |",
-        "|---|---|---|---|---|",
+        "| archetype | scenario | job | rig | floor | chance | network | ceiling |",
+        "|---|---|---|---|---|---|---|---|",
         *(_row(one) for one in told),
     ]
     pictures = [
@@ -46,14 +47,19 @@ def page(scenarios: Sequence[Scenario]) -> str:
 
 
 def _row(one: Scenario) -> str:
-    if one.brackets is None:
+    found = one.brackets
+    if found is None:
         return ""
-    floor, ceiling = _rate(one.brackets.floor), _rate(one.brackets.ceiling)
-    return f"| {one.archetype} | `{one.id}` | {one.title} | {floor} | {ceiling} |"
+    rates = map(_rate, (found.floor, found.chance, found.network, found.ceiling))
+    rig = f"`{found.rig}`" if found.rig else ""
+    cells = (one.archetype, f"`{one.id}`", one.title, rig, *rates)
+    return f"| {' | '.join(cells)} |"
 
 
-def _rate(rate: Rate) -> str:
+def _rate(rate: Rate | None) -> str:
     """ "97/100 (0.915 to 0.994)"."""
+    if rate is None:
+        return ""
     low = lower_bound(rate.k, rate.n, _ONE_SIDE)
     high = upper_bound(rate.k, rate.n, _ONE_SIDE)
     return f"{rate.k}/{rate.n} ({low:.3f} to {high:.3f})"

@@ -113,6 +113,7 @@ class EmbodiedJob:
         self._commanded: Decision | None = None
         self._refuge: FloatArray | None = None
         self._view: View | None = None
+        self._memory: FloatArray = np.zeros(0)
         self._missed = 0
         self._begin_ns = clock.now_ns()
         names = arm.names
@@ -152,6 +153,7 @@ class EmbodiedJob:
             senses.tracked,
             senses.tracked_age_s,
             senses.samples,
+            self._memory,
         )
 
     def infer(self, row: int, note: TickNote, deadline: Deadline) -> None:
@@ -167,6 +169,7 @@ class EmbodiedJob:
             return
         if decision.result is not None:
             note.answered(decision.result)
+            self._remember(decision.result)
         self._logs["joints.desired"].put(row, self._clock.now_ns(), decision.target)
         # A network that answers NaN has not answered; the record keeps what it said.
         if not all_finite(decision.target):
@@ -211,6 +214,12 @@ class EmbodiedJob:
         logs = {**self._logs, "witness": self._witness}
         recorded = {name: log.channel(ticks) for name, log in logs.items()}
         return {**recorded, **self._senses.channels(ticks)}
+
+    def _remember(self, result: InferenceResult) -> None:
+        """What the network hands on to itself; the older where it is not finite."""
+        memory = result.outputs.get("memory")
+        if memory is not None and np.isfinite(memory).all():
+            self._memory = memory.astype(np.float64).ravel()
 
     def _young(self) -> NDArray[np.bool_]:
         """Which joints' last known values the rule lets a policy use, shape (n,)."""

@@ -30,6 +30,7 @@ OBSERVATION = (
     *(f"cube.{part}" for part in POSE),
     *(f"goal.{part}" for part in POSE),
     "elapsed_s",
+    "memory",
 )
 ACTION = tuple(f"{name}.change_share" for name in NAMES)
 WIDTH = 160
@@ -37,7 +38,7 @@ FINGERS = PLAN.fingers
 
 
 class Learner(nn.Module):
-    """From observation (n, 47) to the change of targets as shares of the limit (n, 16)."""
+    """From observation (n, 48) to the change of targets as shares of the limit (n, 16)."""
 
     def __init__(self) -> None:
         super().__init__()

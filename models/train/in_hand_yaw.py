@@ -117,7 +117,7 @@ def mixed(learner: Policy, lesson: Policy, share: float, rng: np.random.Generato
 
 def lesson(seed: int, content: bytes | None, share: float) -> tuple[bool, Table, Table]:
     """One training episode under drawn conditions: whether it was a success, observations
-    (n, 47) and labels (n, 16)."""
+    (n, 48) and labels (n, 16)."""
     rng = np.random.default_rng([seed, 1])
     most = float(rng.uniform(0.0, 1.8))
     tracker = {
@@ -153,7 +153,7 @@ def lesson(seed: int, content: bytes | None, share: float) -> tuple[bool, Table,
 
 
 def labelled(found: Rollout, draw: Draw, rng: np.random.Generator) -> tuple[Table, Table]:
-    """What the learner saw, (n, 47), and what the teacher, who knows the truth, says to it,
+    """What the learner saw, (n, 48), and what the teacher, who knows the truth, says to it,
     (n, 16); each also for `OTHER_GOALS` other goals."""
     first = pose_of(draw, "cube")[3:]
     turns = [first, *(_turn_of(truth) for truth in found.truths[:-1])]
@@ -179,7 +179,7 @@ def _turn_of(truth: object) -> FloatArray:
 
 
 def _with_goal(seen: Table, more: float) -> Table:
-    """The observation (47,) with its goal turned on by `more` rad."""
+    """The observation (48,) with its goal turned on by `more` rad."""
     x, y, z, w = seen[42:46]
     half_sine, half_cosine = np.sin(more / 2), np.cos(more / 2)
     turned = np.array(

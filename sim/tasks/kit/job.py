@@ -4,8 +4,9 @@ Implements `hil.task.EmbodiedTask`. Networks of all such archetypes see and answ
 `observation` (1, m), float32, is joint positions, the lead of the targets over them, tracked
 poses in the order of their names (each as position and, where it has one, yaw as sine and
 cosine, or the quaternion with w >= 0), sensors in the order of their roles with what is absent
-as 0 and a flag a value, and the time in s; `action` (1, n) is the change of every target in
-this tick, as a share of `action_limit` in -1 .. 1.
+as 0 and a flag a value, the time in s, and what the network handed on to itself in its output
+`memory` (1, k), 0 at first; `action` (1, n) is the change of every target in this tick, as a
+share of `action_limit` in -1 .. 1.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Job(Generic[P]):
         measures: figures beside success.
         tracks: whether the tracker is asked in every tick.
         action_limit: rad, the most by which a network moves a target in a tick.
+        memory: how many numbers a network may hand on to itself.
     """
 
     name: str
@@ -66,11 +68,16 @@ class Job(Generic[P]):
     measures: Callable[[Seen, Draw, P], Mapping[str, float | None]] = _nothing
     tracks: bool = True
     action_limit: float = 0.05
+    memory: int = 1
     kind: str = "embodied"
 
     @cached_property
     def robot(self) -> Robot:
         return self.make_robot()
+
+    @cached_property
+    def _nothing(self) -> FloatArray:
+        return np.zeros(self.memory)
 
     def joint_names(self, parameters: BaseModel) -> tuple[str, ...]:
         return self.robot.names
@@ -89,7 +96,22 @@ class Job(Generic[P]):
             sample = view.sensors[role]
             parts += [np.where(sample.present, sample.value, 0.0), sample.present.astype(float)]
         parts.append(np.array([view.elapsed_s]))
+        parts.append(np.resize(view.memory, self.memory) if view.memory.size else self._nothing)
         return {"observation": np.concatenate(parts).astype(np.float32)[None]}
+
+    def channels(self, view: View) -> list[str]:
+        """Names of the numbers in `observe` of such a view, for a network's card."""
+        names = [f"{name}.position_rad" for name in self.robot.names]
+        names += [f"{name}.target_less_position_rad" for name in self.robot.names]
+        for name in sorted(view.tracked):
+            parts = _PARTS.get(len(view.tracked[name]), ())
+            count = len(_plain(view.tracked[name]))
+            names += [f"{name}.{parts[i] if parts else i}" for i in range(count)]
+        for role in sorted(view.sensors):
+            count = view.sensors[role].value.size
+            names += [f"{role}.{i}" for i in range(count)]
+            names += [f"{role}.{i}_present" for i in range(count)]
+        return [*names, "elapsed_s", *(f"memory.{i}" for i in range(self.memory))]
 
     def act(self, outputs: Mapping[str, NDArray[np.float32]], view: View) -> FloatArray:
         change = outputs["action"].astype(np.float64).reshape(len(view.target))
@@ -110,6 +132,14 @@ class Job(Generic[P]):
         if not isinstance(parameters, self.Parameters):
             raise HarnessError(f"{self.name} was given parameters of {type(parameters).__name__}")
         return parameters
+
+
+_PARTS = {
+    3: ("x_m", "y_m", "z_m"),
+    4: ("x_m", "y_m", "z_m", "yaw_sine", "yaw_cosine"),
+    7: ("x_m", "y_m", "z_m", "qx", "qy", "qz", "qw"),
+}
+"""Of a tracked pose by how many numbers it has."""
 
 
 def _plain(pose: FloatArray) -> FloatArray:

@@ -37,12 +37,14 @@ class Desk:
         view: of this tick.
         target: joint targets (n,), rad; scripts change it in place.
         tick_s: time since the last tick.
+        stage: how many of the script's moves have begun; who learns from it wants to know.
     """
 
     def __init__(self) -> None:
         self.view: View
         self.target: FloatArray
         self.tick_s = 0.0
+        self.stage = 0
         self._last_s: float | None = None
 
     def look(self, view: View) -> None:
@@ -55,6 +57,7 @@ class Desk:
 
     def wait(self, seconds: float) -> Moves:
         """Do nothing for a while."""
+        self.stage += 1
         end_s = self.view.elapsed_s + seconds
         while self.view.elapsed_s < end_s:
             yield
@@ -75,6 +78,7 @@ class Desk:
 
     def until(self, holds: Callable[[], bool], longest_s: float) -> Moves:
         """Do nothing until something holds, or for `longest_s` at most."""
+        self.stage += 1
         end_s = self.view.elapsed_s + longest_s
         while not holds() and self.view.elapsed_s < end_s:
             yield
@@ -125,6 +129,7 @@ class Hand:
         """Bring the tool to `position` (3,) m with `axes` (3, 3), in a straight line at `speed`
         m/s, turning as it goes; ends when it is measured to be `near` (m), when `until` holds,
         or a little after the set-point has arrived."""
+        self.desk.stage += 1
         start, turned = self.where(measured=False)
         goal = np.asarray(position, dtype=np.float64)
         way = float(np.linalg.norm(goal - start))
@@ -161,6 +166,7 @@ class Hand:
 
     def grip(self, opening: float, seconds: float = 0.4) -> Moves:
         """Turn the gripper's motor to `opening` (rad) over `seconds`."""
+        self.desk.stage += 1
         start, passed_s = float(self.desk.target[self._gripper]), 0.0
         while passed_s < seconds:
             passed_s += self.desk.tick_s
@@ -182,9 +188,10 @@ class Hand:
         return step * min(1.0, 0.3 / max(float(np.abs(step).max()), 1e-9))
 
 
-def scripted(script: Script) -> Expert:
-    """An expert that plays `script` once, and then holds its last target."""
-    desk = Desk()
+def scripted(script: Script, at: Desk | None = None) -> Expert:
+    """An expert that plays `script` once, and then holds its last target; `at` is the desk that
+    the script has before it, for who looks over its shoulder."""
+    desk = Desk() if at is None else at
     moves: list[Moves] = []
 
     def decide(view: View) -> FloatArray:

@@ -36,7 +36,7 @@ def test_a_standard_task_is_finished_or_says_that_it_is_harder(scenarios: list[S
         harder = any("harder level" in line for line in one.not_said)
         assert harder or ceiling.k >= 0.95 * ceiling.n, one.id
         assert floor.k <= 0.05 * floor.n, one.id
-        assert one.brackets.note.startswith("hil run "), one.id
+        assert one.brackets.note.startswith(f"hil run {one.id} --rig {one.brackets.rig} "), one.id
 
 
 def test_intervals_are_exact(scenarios: list[Scenario]) -> None:

@@ -1,0 +1,1 @@
+"""What simulation costs: beside a plain PyBullet script, by camera, by archetype, by worker."""
