@@ -29,6 +29,7 @@ from hil.contracts import (
     SafeProof,
 )
 from hil.errors import BadInput, DeadlineMissed
+from sim.geartrain import Gear, GearTrain
 from sim.plant import Plant
 from sim.robots.profile import MotionProfile
 
@@ -46,6 +47,7 @@ class ArmParameters(BaseModel):
     254 (of 100 counts/s² each); other drives follow their set-points as they are.
     `resolution_rad` is the step of what it reads and takes, by default an STS3215's; where it
     is 0.5 m from the joint to the tool, that is 0.8 mm, too coarse for parts that fit closely.
+    `gears` plants errors between encoder and output, by joint (`sim.geartrain`); none unless given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +56,7 @@ class ArmParameters(BaseModel):
     speed_rad_s: float | None = Field(default=None, gt=0, le=10)
     acceleration_rad_s2: float = Field(default=25_400 * COUNT_RAD, gt=0)
     resolution_rad: float = Field(default=COUNT_RAD, gt=0, le=0.01)
+    gears: dict[str, Gear] = Field(default_factory=dict)
 
 
 class SimArm:
@@ -77,6 +80,7 @@ class SimArm:
         self._goal = plant.joints()[0]
         self._profiles = [MotionProfile(float(angle)) for angle in self._goal]
         self._enabled = np.zeros(len(lower), dtype=np.bool_)
+        self._train = GearTrain(plant.joint_names, parameters.gears) if parameters.gears else None
         self._torque = plant.most_torque
         self._arrangement = plant.arrangement
         self._seen_ns = NEVER
@@ -111,9 +115,12 @@ class SimArm:
         if self._enabled.any():
             self._release()
         self._plant.attach(self._control if self._profiled else None)
+        if self._train is not None:
+            self._plant.probe(self._train)
 
     def identity(self, deadline: Deadline) -> Identity:
-        servos = ArmParameters.model_fields.keys()
+        # what is planted in its gears is not what the device says of itself
+        servos = [name for name in ArmParameters.model_fields if name != "gears"]
         return Identity(
             f"{', '.join(robot.name for robot in self._plant.robots)}, simulated",
             detail={
@@ -169,6 +176,8 @@ class SimArm:
         self._pass_until(started_ns + bus_ns // 2)
         position, velocity, torque = self._plant.joints()
         self._seen_ns = self._clock.now_ns()
+        if self._train is not None:
+            position = self._train.encoder(position, self._seen_ns)
         self._pass_until(started_ns + bus_ns)
         stamp_ns = self._clock.now_ns()
         return JointSample(
@@ -196,7 +205,7 @@ class SimArm:
         inside = np.clip(position, self._limits.lower, self._limits.upper)
         self._goal = quantised(inside, self._parameters.resolution_rad)
         if not self._profiled:
-            self._plant.drive(self._goal, self._torque, self._enabled)
+            self._plant.drive(self._behind(self._goal), self._torque, self._enabled)
         return self._goal.copy()
 
     def make_safe(self, deadline: Deadline) -> SafeProof:
@@ -235,7 +244,11 @@ class SimArm:
                 self._profiles, self._goal.tolist(), self._speeds, strict=True
             )
         ]
-        self._plant.drive(np.array(set_point), self._torque, self._enabled)
+        self._plant.drive(self._behind(np.array(set_point)), self._torque, self._enabled)
+
+    def _behind(self, goal: FloatArray) -> FloatArray:
+        """Where the outputs are driven for goals of the encoders."""
+        return goal if self._train is None else self._train.output(goal, self._clock.now_ns())
 
     def _notice_arrangement(self) -> None:
         """Stand still where a newly arranged scene has put the arm."""
@@ -244,11 +257,14 @@ class SimArm:
             self._hold()
 
     def _hold(self) -> None:
-        self._goal = quantised(self._plant.joints()[0], self._parameters.resolution_rad)
+        here = self._plant.joints()[0]
+        if self._train is not None:
+            here = self._train.encoder(here, self._clock.now_ns())
+        self._goal = quantised(here, self._parameters.resolution_rad)
         for profile, angle in zip(self._profiles, self._goal.tolist(), strict=True):
             profile.restart(angle)
         if not self._profiled:
-            self._plant.drive(self._goal, self._torque, self._enabled)
+            self._plant.drive(self._behind(self._goal), self._torque, self._enabled)
 
     def _spend(self, duration_ns: int, deadline: Deadline, what: str) -> None:
         if deadline.remaining_ns() < duration_ns:

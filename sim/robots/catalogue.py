@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from hil.errors import BadInput
-from sim.robots import arm_hand, hand3, hand4, panda, six_axis, so101
+from sim.robots import arm_hand, hand3, hand4, panda, six_axis, so101, wiper
 from sim.robots.model import Robot
 
 ROBOTS: Mapping[str, Callable[[], Robot]] = MappingProxyType(
     {
         "so101": so101.robot,
         "panda": panda.robot,
+        "panda-wiper": wiper.robot,
         "six-axis": six_axis.robot,
         "hand4": hand4.hand,
         "hand3": hand3.hand,

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from hil.contracts import FloatArray
 from hil.errors import BadInput
+from sim.scenery.cavity import Inside
 from sim.world import Placed, World
 
 
@@ -61,12 +62,14 @@ class Stage:
         things: bodies placed so far by the name that the scene gives them; an element may refer
             to those before it.
         seconds: plant time since the scene was arranged.
+        insides: of the vessels placed so far, by name.
     """
 
     world: World
     robots: Sequence[Placed]
     seconds: Callable[[], float]
     things: dict[str, Placed] = field(default_factory=dict)
+    insides: dict[str, Inside] = field(default_factory=dict)
 
     def thing(self, name: str, of: str) -> Placed:
         """The body called `name`, to which element `of` refers. Errors: BadInput."""

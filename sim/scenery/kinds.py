@@ -10,8 +10,25 @@ from pydantic import BaseModel
 
 from hil.config import validate
 from hil.errors import BadInput
-from sim.scenery import bodies, fixtures, mechanisms, shoves
+from sim.scenery import (
+    belt,
+    bins,
+    bodies,
+    cable,
+    fixtures,
+    grains,
+    holders,
+    mechanisms,
+    receiver,
+    screw,
+    screw_table,
+    seam,
+    shoves,
+    vessel,
+    wipeable,
+)
 from sim.scenery.element import Element, Stage
+from sim.scenery.instruments import instruments
 from sim.tasks.press_scene import SwitchScene, WallSwitch
 
 
@@ -26,10 +43,21 @@ class Kind:
 def known() -> Mapping[str, Kind]:
     """Every kind by name."""
     return {
+        **{name: Kind(*found) for name, found in instruments().items()},
+        "belt": Kind(belt.BeltSpec, belt.build),
+        "bin": Kind(bins.BinSpec, bins.build),
         "body": Kind(bodies.BodySpec, bodies.build),
+        "cable": Kind(cable.CableSpec, cable.build),
         "fixture": Kind(fixtures.FixtureSpec, fixtures.build),
+        "grains": Kind(grains.GrainsSpec, grains.build),
+        "holders": Kind(holders.HoldersSpec, holders.build),
         "mechanism": Kind(mechanisms.MechanismSpec, mechanisms.build),
+        "receiver": Kind(receiver.ReceiverSpec, receiver.build),
+        "screw": Kind(screw_table.ScrewSpec, screw.build),
+        "seam": Kind(seam.SeamSpec, seam.build),
         "shoves": Kind(shoves.ShovesSpec, shoves.build),
+        "vessel": Kind(vessel.VesselSpec, vessel.build),
+        "wipeable": Kind(wipeable.WipeableSpec, wipeable.build),
         "wall-switch": Kind(
             SwitchScene, lambda stage, spec: WallSwitch(stage.world, stage.robots[0], spec)
         ),

@@ -33,10 +33,14 @@ class Tried:
         return {condition.name: condition.ok for condition in self.score.conditions}
 
 
-def attempt(scenario: str, rig: str, policy: PolicyName, seed: int = 1) -> Tried:
-    """Run the first episode of a plan with `seed`."""
+def attempt(
+    scenario: str, rig: str, policy: PolicyName, seed: int = 1, file: Path | None = None
+) -> Tried:
+    """Run the first episode of a plan with `seed`; `file` is the scenario's where it is not the
+    catalogue's."""
     loaded, path = load_rig(rig)
-    plan = freeze(single(scenario, 1), "0" * 64, loaded, path, seed, policy)
+    files = {} if file is None else {scenario: file}
+    plan = freeze(single(scenario, 1), "0" * 64, loaded, path, seed, policy, files=files)
     trial = run_trial(plan, plan.episodes[0], lambda: None)
     assert trial.attempt is not None, trial.ending
     planned = plan.scenarios[scenario]
@@ -80,11 +84,15 @@ def digest(episode: Episode) -> str:
     return found.hexdigest()
 
 
-def digest_elsewhere(scenario: str, rig: str, policy: str, seed: int = 1) -> str:
+def digest_elsewhere(
+    scenario: str, rig: str, policy: str, seed: int = 1, file: Path | None = None
+) -> str:
     """`digest` of the same attempt in a process of its own."""
+    where = None if file is None else str(file)
     program = (
-        "from manipulation import attempt, digest;"
-        f"print(digest(attempt({scenario!r}, {rig!r}, {policy!r}, {seed}).episode))"
+        "from pathlib import Path; from manipulation import attempt, digest;"
+        f"file = None if {where!r} is None else Path({where!r});"
+        f"print(digest(attempt({scenario!r}, {rig!r}, {policy!r}, {seed}, file).episode))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

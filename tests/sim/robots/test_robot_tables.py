@@ -20,6 +20,7 @@ from sim.robots.urdf import principal, to_urdf
 STATED = {
     "so101": (0.632006, 6),
     "panda": (16.691901 + 0.73 + 2 * 0.064, 8),
+    "panda-wiper": (16.691901 + 0.15 + 0.10 + 0.03, 7),
     "six-axis": (4.0 + 17.7 + 0.73 + 2 * 0.064, 7),
     "hand4": (0.400 + 4 * 0.098, 16),
     "hand3": (1.3 + 3 * 0.339, 9),
