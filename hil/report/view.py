@@ -13,6 +13,7 @@ from hil.judge.model import EpisodeResult, Outcome, ScenarioVerdict, StageTiming
 from hil.judge.samples import REACTION, UNANSWERED, episode_timing
 from hil.record.format import STAGES
 from hil.record.reader import Run
+from hil.report.measured import ConditionRow, FigureRow, condition_rows, figure_rows
 from hil.report.plots import Axis, Strip, axis_for, strip
 
 FRAME_LIMIT_BYTES = 400_000
@@ -47,6 +48,8 @@ class ScenarioView:
     rows: tuple[StageRow, ...]
     pictures: tuple[Picture, ...]
     noteworthy: tuple[EpisodeResult, ...]
+    conditions: tuple[ConditionRow, ...]
+    figures: tuple[FigureRow, ...]
     claimed_p: float | None
     shown_p: float | None
 
@@ -75,6 +78,8 @@ def scenario_view(run: Run, verdict: ScenarioVerdict) -> ScenarioView:
         ),
         pictures=tuple(pictures(run, verdict.episodes)),
         noteworthy=tuple(e for e in verdict.episodes if not e.success or len(e.attempts) > 1),
+        conditions=condition_rows(verdict.episodes),
+        figures=figure_rows(verdict.episodes),
         claimed_p=success.limit if success else None,
         shown_p=success.bound if success else None,
     )
