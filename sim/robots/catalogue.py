@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from hil.errors import BadInput
-from sim.robots import arm_hand, hand3, hand4, panda, six_axis, so101, wiper
+from sim.robots import arm_hand, driver, hand3, hand4, knife, panda, scoop, six_axis, so101, wiper
 from sim.robots.model import Robot
 
 ROBOTS: Mapping[str, Callable[[], Robot]] = MappingProxyType(
@@ -15,6 +15,9 @@ ROBOTS: Mapping[str, Callable[[], Robot]] = MappingProxyType(
         "panda": panda.robot,
         "panda-wiper": wiper.robot,
         "six-axis": six_axis.robot,
+        "six-axis-knife": knife.robot,
+        "six-axis-driver": driver.robot,
+        "six-axis-scoop": scoop.robot,
         "hand4": hand4.hand,
         "hand3": hand3.hand,
         "arm-hand": arm_hand.robot,
