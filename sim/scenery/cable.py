@@ -6,7 +6,8 @@ same for twist. Approximations: a segment does not bend; the springs are explici
 cables want short steps (`CableSpec.refuse_unstable`); the solver's iterations let the chain
 yield lengthwise (measured at 1 kHz, 60 iterations, 24 segments of 2.5 g: 0.7 % at 5 N, 0.2 %
 with 150); nothing is plastic, so that it has no memory of how it lay; the air is a drag on each
-segment.
+segment. Bullet keeps the direction of a contact point that was found before a hand turned, until
+it finds that point anew: now and then an opening finger drags a cable along by such a point.
 
 Columns: `NAME.nK.x`, `.y`, `.z` of node K, from 0 at the start to `segments` at the end, m;
 `NAME.speed`, of the fastest node on the average since the last row, m/s; `NAME.robot_n`, the sum

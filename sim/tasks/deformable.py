@@ -22,9 +22,8 @@ from sim.tasks.deformable_things import Parameters, scene
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
 
-REST_M_S, REST_M = 0.01, 0.001
-"""Of the fastest node from row to row, and of any in all of `hold_s`. A bent cable creaks in its
-clips: now and then it slips by some hundredths of a millimetre within a row."""
+REST_M_S, REST_M = 0.005, 0.001
+"""Of the fastest node, and how far any may be in all of `hold_s` from where it ends."""
 ASTRAY_RAD = math.pi / 2
 """Half a turn or more is the wrong side of the peg; bends in the cable are much less."""
 
@@ -36,7 +35,7 @@ def _conditions(seen: Seen, draw: Draw, asked: Parameters) -> tuple[Condition, .
         seen.below(away, asked.tolerance_m),
         seen.below(slack, asked.slack_m),
         seen.below(astray, ASTRAY_RAD),
-        seen.below(seen.column("cable.speed"), REST_M_S),
+        seen.below(lay.speed(seen.elapsed_s) if lay else None, REST_M_S),
         seen.below(seen.column("cable.robot_n"), 0.0),
     )
     moved = lay.moved(seen.elapsed_s, asked.hold_s) if lay else None

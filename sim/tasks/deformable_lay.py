@@ -14,6 +14,10 @@ from sim.tasks.kit.draws import number, pose_of
 from sim.tasks.kit.poses import matrix_of
 from sim.tasks.kit.seen import Seen
 
+OVER_S = 0.1
+"""A bent cable creaks in its clips: now and then it slips by a tenth of a millimetre within a
+row, which is no motion."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lay:
@@ -49,6 +53,14 @@ class Lay:
             until * number(draw, "segment_m") - taut,
             np.abs(turned_round(local, route.peg, until) - _turned_taut(route)),
         )
+
+    def speed(self, elapsed_s: FloatArray) -> FloatArray:
+        """Of the fastest node on the average of the `OVER_S` before each row, m/s, (ticks,);
+        infinite before so much has passed."""
+        before = np.searchsorted(elapsed_s, elapsed_s - OVER_S, side="right") - 1
+        passed_s = elapsed_s - elapsed_s[np.maximum(before, 0)]
+        way = np.linalg.norm(self.nodes - self.nodes[np.maximum(before, 0)], axis=2).max(axis=1)
+        return np.where(before >= 0, way / np.where(before >= 0, passed_s, 1.0), np.inf)
 
     def moved(self, elapsed_s: FloatArray, seconds: float) -> float:
         """How far any node has been in the last `seconds` from where it is at the end, m."""

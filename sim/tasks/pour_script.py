@@ -17,7 +17,7 @@ from sim.scenery.grains import level_of
 from sim.tasks.kit.draws import number
 from sim.tasks.kit.poses import DOWN, yaw_of
 from sim.tasks.kit.script import Desk, Hand, Moves, Script, together
-from sim.tasks.pour_things import CUP, JUG, WALL_M
+from sim.tasks.pour_things import CUP, JUG, LIP_M, WALL_M
 
 LEAN = 1.0
 """rad by which the hand points down when it takes the jug: it comes from behind and above, so
@@ -45,13 +45,14 @@ BACK_RAD = 0.28
 """By how much the jug is tilted back to stop what flows."""
 LEAD_S = 0.30
 """Of what flows until the jug is back: delay of the tracker, the fall, the turn."""
-EARLY, NEAR = 4.5, 3.0
-"""Balls short of the mark at which the jug is tilted back, the first time, when a stream flows,
-and after; at the last ones, most of them."""
+EARLY = 4.5
+"""Balls short of the mark at which the jug is tilted back the first time, from a stream."""
+LUMP = 1.6
+"""Balls seen to arrive at which it is tilted back after that: some more are on their way."""
 ENOUGH = 2.2
 """Balls short of the mark that are left so: the next lump might be larger."""
 _FEWEST = 6
-"""Values from which something is concluded."""
+"""Values of which the mean is taken, and without which nothing is concluded."""
 TARE_S = 2.4
 """While the jug is on its way to the cup."""
 AWAY_S = 5.0
@@ -67,11 +68,12 @@ def hand_axes(yaw: float, lean: float, *, over: bool = False) -> FloatArray:
 
 
 def heading_of(jug: FloatArray, cup: FloatArray) -> float:
-    """Bearing in rad, -pi to pi, along which the jug is taken: that of two of its walls, nearest
-    to the way to the cup."""
+    """Bearing in rad, -pi to pi, along which the jug is taken: between two of its walls, that
+    nearest to the way to the cup."""
     way, step = cup[:2] - jug[:2], 2 * math.pi / JUG.sides
     wanted, yaw = math.atan2(way[1], way[0]), float(yaw_of(jug[None, 3:])[0])
-    return _short(yaw + step * round((wanted - yaw) / step))
+    across = yaw + math.pi / 2  # of the way between two walls
+    return _short(across + step * round((wanted - across) / step))
 
 
 def _short(angle: float) -> float:
@@ -115,7 +117,7 @@ class Pourer:
 
 def from_lip(yaw: float, tilt: float) -> FloatArray:
     """From the lip to where the hand holds, (3,) m."""
-    held = np.array([-(JUG.apothem + WALL_M), 0.0, -BELOW_M])
+    held = np.array([-LIP_M, 0.0, -BELOW_M])
     return np.asarray(rotation((0.0, 0.0, yaw)) @ rotation((0.0, tilt, 0.0)) @ held)
 
 
@@ -141,7 +143,7 @@ class Gauge:
             return
         self._seen.append((self._desk.view.elapsed_s, count))
         times, counts = np.array(self._seen).T
-        self.count = float(np.mean(counts)) if len(counts) >= _FEWEST else 0.0
+        self.count = float(np.mean(counts[-_FEWEST:])) if len(counts) >= _FEWEST else 0.0
         self.flow = 0.0
         for values, least in LINES:
             if len(counts) >= values:
@@ -180,7 +182,7 @@ def script(draw: Draw, robot: Robot) -> Script:
         jug = yield from desk.measured("jug")
         cup = yield from desk.measured("cup", 0.1)
         yaw = heading_of(jug, cup)
-        lip = jug[:3] + rotation((0.0, 0.0, yaw)) @ [JUG.apothem + WALL_M, 0.0, JUG.rim]
+        lip = jug[:3] + rotation((0.0, 0.0, yaw)) @ [LIP_M, 0.0, JUG.rim]
         pourer = Pourer(hand, lip, yaw)
         axes, grip = pourer.axes(0.0), lip + from_lip(yaw, 0.0)
         yield from hand.reach(grip - 0.12 * axes[:, 2], axes, 0.5)
@@ -218,7 +220,7 @@ def _pour(pourer: Pourer, gauge: Gauge, wanted: float, end_s: float) -> Moves:
         missing = wanted - (yield from gauge.settled())
         if missing < ENOUGH or steep >= STEEPEST_RAD or desk.view.elapsed_s > end_s:
             return
-        near, speed = min(NEAR, 0.6 * missing), LAST
+        near, speed = missing - LUMP, LAST
         yield from pourer.go(pourer.lip, steep - 0.02, pourer.yaw, 0.35)
 
 

@@ -15,8 +15,10 @@ from sim.tasks.kit.things import Table
 
 WALL_M = 0.003
 """Of both vessels; their outer width across the walls has to fit between open fingers."""
-JUG = Cavity(sides=8, apothem=0.030, floor=0.004, rim=0.110)
-"""What is poured from."""
+JUG = Cavity(sides=6, apothem=0.030, floor=0.004, rim=0.110)
+"""What is poured from. Held by two walls of six it pours over a corner, which is its spout."""
+LIP_M = JUG.apothem / math.cos(math.pi / JUG.sides)
+"""From its middle to that corner."""
 CUP = Cavity(sides=8, apothem=0.034, floor=0.004, rim=0.085)
 """What is poured into."""
 DENSITY = 1000.0
