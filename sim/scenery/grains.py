@@ -30,9 +30,10 @@ from sim.scenery.element import Stage
 from sim.world import Placed, Surface, World, blown_up
 
 PACKING = 0.50
-"""Share of the volume that balls fill in a vessel 4 to 5 of them wide, where walls count for much:
-measured in the jug of `sim.tasks.pour`, 0.44 to 0.52. Far from walls, with friction, it is 0.55
-to 0.60 (Onoda and Liniger, Phys. Rev. Lett. 64, 2727, 1990)."""
+"""Share of its volume that a ball takes of the liquid it stands for: a round figure. The heap in
+a vessel 4 to 5 balls wide is looser, 0.41 to 0.49 as measured in those of `sim.tasks.pour` by
+twice the balls' mean height, for walls count for much there; far from walls, with friction, it
+is 0.55 to 0.60 (Onoda and Liniger, Phys. Rev. Lett. 64, 2727, 1990)."""
 
 
 class GrainsSpec(Table):
