@@ -25,11 +25,15 @@ class Pace:
         return 1e6 / self.rate_hz
 
 
+_CHARACTERISES = "metrology"
+"""Sector of the procedures that measure a device on a test stand: the rate at which one is
+measured is not that at which a rig has to work."""
+
+
 def fitting_scenarios(bench: Bench) -> list[Scenario]:
-    """Scenarios of the catalogue that this bench has devices and joints for, the fastest
-    first."""
+    """Jobs of the catalogue that this bench has devices and joints for, the fastest first."""
     found = [load_scenario(name)[0] for name in scenario_files()]
-    fitting = [one for one in found if fits(bench, one)]
+    fitting = [one for one in found if one.sector != _CHARACTERISES and fits(bench, one)]
     return sorted(fitting, key=lambda one: -one.loop.rate_hz)
 
 

@@ -50,9 +50,6 @@ def test_spoiled_answers_are_counted_by_name(
 
 def test_a_late_answer_is_not_taken_for_the_next_one(bench: Bench) -> None:
     device = bench.opened()
-    bench.fault(delay_us={"8": 900_000})
-    assert device.read(soon()).present.tolist() == [True] * 7 + [False]
-    bench.fault()
     counted = device.counters
 
     def met() -> bool:
@@ -60,7 +57,14 @@ def test_a_late_answer_is_not_taken_for_the_next_one(bench: Bench) -> None:
         now = counted()
         return now["late_answers"] + now["wrong_id"] + now["wrong_length"] > 0
 
-    assert until(met)
+    def late() -> bool:
+        bench.fault(delay_us={"8": 900_000})
+        assert device.read(soon()).present.tolist() == [True] * 7 + [False]
+        bench.fault()
+        return until(met, 2.0)
+
+    # one that comes just when the same servo is awaited cannot be told from what is awaited
+    assert any(late() for _ in range(4))
     assert device.read(soon()).present.all()
     assert device.read(soon()).position == pytest.approx(0)
 
