@@ -13,22 +13,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import platform
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-import onnx
 import torch
 
-from models.runtime import runtime_version
 from models.train.card_text import card_text
 from models.train.imitation_learner import Learner, Table, export
 from models.train.lessons import (
@@ -41,6 +37,7 @@ from models.train.lessons import (
     success,
     tempo_of,
 )
+from models.train.tools import tool_versions
 
 ROUND_STEPS, LAST_STEPS, BATCH = 3000, 16_000, 512
 SHARES = (0.0, 0.3, 0.6, 0.8, 1.0)
@@ -202,14 +199,7 @@ def card(
                     f"{len(SHARES) * lessons} simulated episodes (DAgger), labelled by the"
                     f" script of the archetype; scores on seeds from {FRESH_SEEDS}"
                 ),
-                "tools": {
-                    "python": platform.python_version(),
-                    "torch": torch.__version__,
-                    "onnx": onnx.__version__,
-                    "onnxruntime": runtime_version().removeprefix("onnxruntime "),
-                    "numpy": np.__version__,
-                    "pybullet": version("pybullet"),
-                },
+                "tools": tool_versions(),
             },
             "scores": found,
         }

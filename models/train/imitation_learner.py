@@ -8,12 +8,12 @@ may change sharply from one of the script's moves to the next.
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+
+from models.train.tools import exported
 
 Table = NDArray[np.float32]
 WIDTH = 192
@@ -55,15 +55,5 @@ class Learner(nn.Module):
 
 def export(learner: Learner) -> bytes:
     """ONNX bytes, opset 17, batch of one."""
-    buffer = io.BytesIO()
     size = learner.get_buffer("mean").shape[0] + 1
-    torch.onnx.export(
-        learner.eval(),
-        (torch.zeros(1, size),),
-        buffer,  # type: ignore[arg-type]  # the annotation leaves out what the exporter takes
-        input_names=["observation"],
-        output_names=["action", "memory"],
-        opset_version=17,
-        dynamo=False,
-    )
-    return buffer.getvalue()
+    return exported(learner, size, ("action", "memory"))

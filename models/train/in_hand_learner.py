@@ -9,7 +9,6 @@ way round.
 
 from __future__ import annotations
 
-import io
 import math
 from itertools import pairwise
 
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from models.train.tools import exported
 from sim.robots.hand4 import PLAN, hand
 
 Table = NDArray[np.float32]
@@ -147,14 +147,4 @@ def _turn(pose: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def export(learner: Learner) -> bytes:
     """ONNX bytes, opset 17, batch of one."""
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        learner.eval(),
-        (torch.zeros(1, len(OBSERVATION)),),
-        buffer,  # type: ignore[arg-type]  # the annotation leaves out what the exporter takes
-        input_names=["observation"],
-        output_names=["action"],
-        opset_version=17,
-        dynamo=False,
-    )
-    return buffer.getvalue()
+    return exported(learner, len(OBSERVATION))

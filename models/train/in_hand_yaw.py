@@ -14,28 +14,26 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import platform
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TextIO, cast
 
 import numpy as np
-import onnx
 import torch
 
 from hil.contracts import FloatArray
 from hil.task import Draw, View
-from models.runtime import Network, runtime_version
+from models.runtime import Network
 from models.train.card_text import card_text
 from models.train.in_hand_learner import ACTION, OBSERVATION, Learner, Table, export
 from models.train.in_hand_teacher import Lies, next_target
 from models.train.rollout import Conditions, Policy, Rollout, roll_out
+from models.train.tools import tool_versions
 from sim.plant import Layout, Mount, Plant
 from sim.robots import hand4
 from sim.tasks.in_hand import JOB, Parameters
@@ -325,14 +323,7 @@ def card(content: bytes, seed: int, found: dict[str, float]) -> str:
                     " labelled by models/train/in_hand_teacher.py, which knows the true pose;"
                     f" scores on seeds from {FRESH_SEEDS}, the script on the same ones"
                 ),
-                "tools": {
-                    "python": platform.python_version(),
-                    "torch": torch.__version__,
-                    "onnx": onnx.__version__,
-                    "onnxruntime": runtime_version().removeprefix("onnxruntime "),
-                    "numpy": np.__version__,
-                    "pybullet": version("pybullet"),
-                },
+                "tools": tool_versions(),
             },
             "scores": found,
         }

@@ -15,26 +15,23 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from hil.contracts import FloatArray, JointSample
 from hil.task import View
-from models.runtime import Network, runtime_version
+from models.runtime import Network
 from models.train.card_text import card_text
 from models.train.rollout import Conditions, Policy, Rollout, roll_out
+from models.train.tools import exported, tool_versions
 from sim.robots import so101
 from sim.tasks.press_turn import ACTION_LIMIT, TASK, Parameters
 
@@ -221,17 +218,7 @@ def train(seed: int, report: TextIO) -> Learner:
 
 def export(learner: Learner) -> bytes:
     """ONNX bytes, opset 17, batch of one."""
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        learner.eval(),
-        (torch.zeros(1, len(OBSERVATION)),),
-        buffer,  # type: ignore[arg-type]  # the annotation leaves out what the exporter takes
-        input_names=["observation"],
-        output_names=["action"],
-        opset_version=17,
-        dynamo=False,
-    )
-    return buffer.getvalue()
+    return exported(learner, len(OBSERVATION))
 
 
 def scores(content: bytes, episodes: int, report: TextIO) -> dict[str, float]:
@@ -287,14 +274,7 @@ def card(content: bytes, seed: int, found: dict[str, float]) -> str:
                     " labelled by the scripted expert sim/tasks/press_expert.py;"
                     f" scores on seeds from {FRESH_SEEDS}"
                 ),
-                "tools": {
-                    "python": platform.python_version(),
-                    "torch": torch.__version__,
-                    "onnx": onnx.__version__,
-                    "onnxruntime": runtime_version().removeprefix("onnxruntime "),
-                    "numpy": np.__version__,
-                    "pybullet": version("pybullet"),
-                },
+                "tools": tool_versions(),
             },
             "scores": found,
         }

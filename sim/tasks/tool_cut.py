@@ -24,7 +24,7 @@ from sim.tasks.kit.poses import turned_down, yaw_of
 from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, uniform, within
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
-from sim.tasks.tool_wrist import Wrist
+from sim.tasks.kit.wrist import Wrist
 
 SHALLOWEST_M, DEEPEST_M = 0.002, 0.006
 OUT_M = 0.010

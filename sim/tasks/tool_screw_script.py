@@ -21,7 +21,7 @@ from sim.robots.model import Robot
 from sim.tasks.kit.draws import number
 from sim.tasks.kit.poses import matrix_of
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
-from sim.tasks.tool_wrist import Wrist
+from sim.tasks.kit.wrist import Wrist
 
 CLEAR_M, OFF_M = 0.012, 0.04
 LOWER_M_S, TOUCH_N = 0.015, 2.0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from hil.errors import BadInput
+from hil.contracts import JointSample
+from hil.errors import BadInput, ModelRefused
+from hil.task import View
 from models.train.lessons import Course, Notebook, Tempo, lesson, plan_of, tempo_of
 
 COURSE = Course("mfg-panel-button-press", "sim-six-axis")
@@ -67,3 +71,14 @@ def test_the_tempo_is_that_of_lessons_that_went_well() -> None:
 def test_an_archetype_without_a_script_is_refused() -> None:
     with pytest.raises(BadInput, match="is no job of"):
         plan_of(Course("care-light-switch-press", "sim-so101"), 1)
+
+
+def test_a_memory_of_another_size_is_refused() -> None:
+    [planned] = plan_of(COURSE, 1).scenarios.values()
+    job: Any = planned.task
+    joints = np.zeros(len(job.robot.names))
+    sample = JointSample(0, joints, joints, joints, np.zeros(len(joints), dtype=np.int64))
+    view = View(0, 0.0, sample, joints, {}, memory=np.array([0.25]))
+    assert job.observe(view)["observation"][0, -1] == 0.25
+    with pytest.raises(ModelRefused, match="has 3 numbers"):
+        job.observe(replace(view, memory=np.zeros(3)))

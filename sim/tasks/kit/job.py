@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from hil.contracts import FloatArray
-from hil.errors import HarnessError
+from hil.errors import HarnessError, ModelRefused
 from hil.record.format import Episode
 from hil.task import Condition, Draw, Expert, Score, View
 from sim.robots.model import Robot
@@ -75,6 +75,17 @@ class Job(Generic[P]):
     def robot(self) -> Robot:
         return self.make_robot()
 
+    def _remembered(self, view: View) -> FloatArray:
+        if not view.memory.size:
+            return self._nothing
+        if view.memory.size != self.memory:
+            raise ModelRefused(
+                f"the network's output 'memory' has {view.memory.size} numbers,"
+                f" {self.name} hands on {self.memory}",
+                f"use a network whose output 'memory' is (1, {self.memory})",
+            )
+        return view.memory
+
     @cached_property
     def _nothing(self) -> FloatArray:
         return np.zeros(self.memory)
@@ -96,7 +107,7 @@ class Job(Generic[P]):
             sample = view.sensors[role]
             parts += [np.where(sample.present, sample.value, 0.0), sample.present.astype(float)]
         parts.append(np.array([view.elapsed_s]))
-        parts.append(np.resize(view.memory, self.memory) if view.memory.size else self._nothing)
+        parts.append(self._remembered(view))
         return {"observation": np.concatenate(parts).astype(np.float32)[None]}
 
     def channels(self, view: View) -> list[str]:
