@@ -82,6 +82,7 @@ class SimArm:
         self._enabled = np.zeros(len(lower), dtype=np.bool_)
         self._train = GearTrain(plant.joint_names, parameters.gears) if parameters.gears else None
         self._torque = plant.most_torque
+        self._ones = np.ones(len(lower), dtype=np.int64)
         self._arrangement = plant.arrangement
         self._seen_ns = NEVER
         self._lost = 0
@@ -184,8 +185,8 @@ class SimArm:
             stamp_ns,
             quantised(position, self._parameters.resolution_rad),
             quantised(velocity, self._parameters.resolution_rad),
-            np.clip(torque / self._torque, -1.0, 1.0),
-            np.full(len(position), stamp_ns - self._seen_ns, dtype=np.int64),
+            np.minimum(np.maximum(torque / self._torque, -1.0), 1.0),
+            self._ones * (stamp_ns - self._seen_ns),
         )
 
     def command(self, position: FloatArray, deadline: Deadline) -> FloatArray:
@@ -194,15 +195,15 @@ class SimArm:
         Errors: HarnessError where they are not enabled; DeadlineMissed where that time does not
         fit; BadInput for a target that is not (n,) finite numbers.
         """
-        refuse_unenabled(self._role, bool(self._enabled.all()))
-        if np.shape(position) != (len(self.names),) or not np.isfinite(position).all():
+        refuse_unenabled(self._role, all(self._enabled.tolist()))
+        if position.shape != self._goal.shape or not math.isfinite(sum(position.tolist())):
             raise BadInput(
                 f"{self._role}: {position!r} is no joint target",
                 f"give {len(self.names)} finite angles in rad: {', '.join(self.names)}",
             )
         self._spend(self._parameters.command_us * NS_PER_US, deadline, "command")
         self._notice_arrangement()
-        inside = np.clip(position, self._limits.lower, self._limits.upper)
+        inside = np.minimum(np.maximum(position, self._limits.lower), self._limits.upper)
         self._goal = quantised(inside, self._parameters.resolution_rad)
         if not self._profiled:
             self._plant.drive(self._behind(self._goal), self._torque, self._enabled)
@@ -293,4 +294,4 @@ class SimArm:
 
 def quantised(value: FloatArray, step: float) -> FloatArray:
     """`value` rounded to whole steps, as an encoder or a register holds it."""
-    return np.round(value / step) * step
+    return np.asarray(np.rint(value / step) * step)

@@ -10,6 +10,7 @@ and yields in contact; that law is evaluated before every step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,12 +32,16 @@ _PLAIN = Surface(0.5)
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One joint of the body and the motor that moves it."""
+    """One joint of the body and the motor that moves it; as a drive it is given `gain`, at most
+    `speed` of the joint, and not energised `friction`."""
 
     index: int
     motor: int
     ratio: float
     share: float
+    gain: float
+    speed: float
+    friction: float
 
 
 class Motors:
@@ -44,17 +49,20 @@ class Motors:
 
     def __init__(self, world: World, robot: Robot, placed: Placed) -> None:
         self._world, self._robot, self._placed = world, robot, placed
-        self._rows = _rows(robot.motors, placed)
+        self._rows = _rows(robot.motors, placed, world.step_s)
         self._first = [
             next(row.index for row in self._rows if row.motor == motor)
             for motor in range(len(robot.motors))
         ]
         self._ratio = np.array([motor.moves[0][1] for motor in robot.motors])
-        self._share = np.array([1.0 / len(motor.moves) for motor in robot.motors])
+        share = np.array([1.0 / len(motor.moves) for motor in robot.motors])
+        self._torque_ratio = self._ratio / share
+        self._geared = bool((self._ratio != 1.0).any() or (share != 1.0).any())
         self._servo = any(motor.stiffness is not None for motor in robot.motors)
         self._stiffness = np.array([motor.stiffness or 0.0 for motor in robot.motors])
         self._back_emf = np.array([motor.torque / motor.speed for motor in robot.motors])
-        self._friction = np.array([motor.friction for motor in robot.motors])
+        friction = [motor.friction for motor in robot.motors]
+        self._servo_facts = (self._back_emf.tolist(), friction)
         self._set_surfaces()
         for gear in robot.gears:
             world.gear(placed, gear.first, gear.second, gear.ratio)
@@ -97,10 +105,14 @@ class Motors:
         states = self._world.bullet.getJointStates(
             self._placed.uid, self._first, physicsClientId=self._world.client
         )
-        table = np.array([(state[0], state[1], state[3]) for state in states]).T
-        table[:2] /= self._ratio
-        table[2] *= self._ratio / self._share
-        if not (np.isfinite(table).all() and np.abs(table[1]).max() <= SPEED_BOUND):
+        positions, velocities, _, torques = zip(*states, strict=True)
+        table = np.array((positions, velocities, torques))
+        if self._geared:
+            table[:2] /= self._ratio
+            table[2] *= self._torque_ratio
+        speeds = table[1].tolist()
+        finite = math.isfinite(sum(positions) + sum(speeds) + sum(torques))
+        if not (finite and max(map(abs, speeds)) <= SPEED_BOUND):
             raise blown_up(
                 f"{self._robot.name}: joint positions {table[0]} rad, velocities {table[1]} rad/s"
             )
@@ -116,16 +128,24 @@ class Motors:
     ) -> None:
         """torque = clip(stiffness * error) - back-EMF, given to PyBullet as the speed at which
         it would be nought and the torque available towards it: stable for light links."""
-        limit = np.where(enabled, torque_limit, 0.0)
-        drive = np.clip(self._stiffness * (target - position), -limit, limit)
-        torque = np.abs(drive - self._back_emf * velocity)
+        speeds, forces = [], []
+        wanted = (self._stiffness * (target - position)).tolist()
+        braked = (self._back_emf * velocity).tolist()
+        for wish, brake, most, on, back_emf, friction in zip(
+            *(wanted, braked, torque_limit.tolist(), enabled.tolist()),
+            *self._servo_facts,
+            strict=True,
+        ):  # a few floats are done before numpy has begun
+            drive = min(max(wish, -most), most) if on else 0.0
+            speeds.append(drive / back_emf)
+            forces.append(abs(drive - brake) if on else friction)
         bullet = self._world.bullet
         bullet.setJointMotorControlArray(
             self._placed.uid,
             self._first,
             bullet.VELOCITY_CONTROL,
-            targetVelocities=(drive / self._back_emf).tolist(),
-            forces=np.where(enabled, torque, self._friction).tolist(),
+            targetVelocities=speeds,
+            forces=forces,
             physicsClientId=self._world.client,
         )
 
@@ -133,28 +153,29 @@ class Motors:
         self, target: FloatArray, torque_limit: FloatArray, enabled: BoolArray
     ) -> None:
         bullet, client = self._world.bullet, self._world.client
+        pull, uid, follow = bullet.setJointMotorControl2, self._placed.uid, bullet.POSITION_CONTROL
         targets, limits, on = target.tolist(), torque_limit.tolist(), enabled.tolist()
         for row in self._rows:
-            motor = self._robot.motors[row.motor]
-            if not on[row.motor]:
-                bullet.setJointMotorControl2(
-                    self._placed.uid,
+            motor = row.motor
+            if not on[motor]:
+                pull(
+                    uid,
                     row.index,
                     bullet.VELOCITY_CONTROL,
                     targetVelocity=0.0,
-                    force=motor.friction * row.share,
+                    force=row.friction,
                     physicsClientId=client,
                 )
                 continue
-            bullet.setJointMotorControl2(
-                self._placed.uid,
+            pull(
+                uid,
                 row.index,
-                bullet.POSITION_CONTROL,
-                targetPosition=targets[row.motor] * row.ratio,
-                force=limits[row.motor] * row.share,
-                positionGain=min(1.0, self._world.step_s / motor.lag_s),
+                follow,
+                targetPosition=targets[motor] * row.ratio,
+                force=limits[motor] * row.share,
+                positionGain=row.gain,
                 velocityGain=1.0,
-                maxVelocity=motor.speed * abs(row.ratio),
+                maxVelocity=row.speed,
                 physicsClientId=client,
             )
 
@@ -172,11 +193,14 @@ class Motors:
             self._world.surface(self._placed, link, chosen)
 
 
-def _rows(motors: Sequence[Motor], placed: Placed) -> list[_Row]:
+def _rows(motors: Sequence[Motor], placed: Placed, step_s: float) -> list[_Row]:
     """A motor of torque T that moves k joints by ratios r gives each the force T / (k r): then
     its power is that of the joints together."""
-    return [
-        _Row(placed.joints[joint], number, ratio, 1.0 / (len(motor.moves) * abs(ratio)))
-        for number, motor in enumerate(motors)
-        for joint, ratio in motor.moves
-    ]
+    rows = []
+    for number, motor in enumerate(motors):
+        gain = min(1.0, step_s / motor.lag_s)
+        for joint, ratio in motor.moves:
+            share = 1.0 / (len(motor.moves) * abs(ratio))
+            speed, friction = motor.speed * abs(ratio), motor.friction * share
+            rows.append(_Row(placed.joints[joint], number, ratio, share, gain, speed, friction))
+    return rows

@@ -202,6 +202,11 @@ class Plant:
         """Where a probe finds what it samples; anew in every scene."""
         return self._world, self.robots[robot], self._bodies[robot]
 
+    @property
+    def acting(self) -> Sequence[Acting]:
+        """What moves by itself in the present scene."""
+        return tuple(self._acting)
+
     def start_at(self, stamp_ns: int) -> None:
         """Plant time counts from `stamp_ns` of the bench's clock."""
         self._origin_ns, self._steps_done = stamp_ns, 0
@@ -327,7 +332,8 @@ class Plant:
 
     def _sensed(self) -> FloatArray:
         if not self._fresh:
-            self._states = np.concatenate([motors.sense() for motors in self._motors], axis=1)
+            sensed = [motors.sense() for motors in self._motors]
+            self._states = sensed[0] if len(sensed) == 1 else np.concatenate(sensed, axis=1)
             self._fresh = True
         return self._states
 

@@ -7,6 +7,7 @@ import numpy as np
 from hil.contracts import FloatArray
 from hil.errors import BadInput
 from hil.kinematics import rotation
+from sim.robots.kinematics import cross
 from sim.robots.model import Robot, Tip
 from sim.sensing.tactile import Contacts
 from sim.world import Placed, World
@@ -44,7 +45,7 @@ class WristTruth:
         )
         held = np.array(state[2])
         force, torque = -self._turn @ held[:3], -self._turn @ held[3:]
-        return np.concatenate([force, torque + np.cross(self._centre, force)])
+        return np.concatenate([force, torque + cross(self._centre, force)])
 
 
 class PadTruth:

@@ -152,6 +152,7 @@ def _tick(
     rest_ns = max(scheduled_ns + timing.period_ns, act_ns + _SETTLE_NS)
     finished = job.observe(row, Deadline(clock, rest_ns))
     edges = (scheduled_ns, woke_ns, sense_ns, infer_ns, act_ns)
-    note.flags |= lateness(edges, timing)
+    if late := lateness(edges, timing):
+        note.flags |= late
     log.append(turn.index, turn.skipped, (*edges, clock.now_ns()), note)
     return finished

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import numpy as np
 
 from hil.clock import NS_PER_S, Clock, Deadline
-from hil.contracts import FloatArray, Scene, Sensor, SensorSample
+from hil.contracts import NEVER, FloatArray, Scene, Sensor, SensorFacts, SensorSample
 from hil.errors import DeadlineMissed
 from hil.loop.ticklog import ChannelLog, TickNote
+from hil.plan.withheld import SENSING
 from hil.record.format import Channel, TickFlag
 from hil.rig import Bench
 
@@ -18,13 +20,42 @@ TRACKER = "tracker"
 
 _POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
 
-SENSING = ("force-torque", "tactile", "microphone", "imu")
-"""Capabilities of roles that are sampled in every tick."""
+class Sampled(Protocol):
+    """What is asked of a sensor in a tick, as `hil.contracts.Sensor` has it."""
+
+    @property
+    def facts(self) -> SensorFacts: ...
+
+    def sample(self, deadline: Deadline) -> SensorSample: ...
 
 
-def sensors_of(bench: Bench, needs: Mapping[str, str]) -> dict[str, Sensor]:
-    """The sensors that a scenario needs, by role. Errors: CapabilityMissing."""
-    return {role: bench.sensor(role) for role, needed in needs.items() if needed in SENSING}
+class Withheld:
+    """A sensor that is asked as ever, and takes its time, but whose values nobody gets: absent in
+    the view of the policy and in the record."""
+
+    def __init__(self, sensor: Sensor) -> None:
+        self._sensor = sensor
+
+    @property
+    def facts(self) -> SensorFacts:
+        return self._sensor.facts
+
+    def sample(self, deadline: Deadline) -> SensorSample:
+        """NaN with the age NEVER. Errors: as the sensor's."""
+        sample = self._sensor.sample(deadline)
+        nothing = np.full(len(sample.value), np.nan)
+        return SensorSample(sample.stamp_ns, nothing, np.full(len(nothing), NEVER))
+
+
+def sensors_of(
+    bench: Bench, needs: Mapping[str, str], without: Collection[str] = ()
+) -> dict[str, Sampled]:
+    """The sensors that a scenario needs, by role; those `without` which the policy has to do are
+    withheld. Errors: CapabilityMissing."""
+    found = {role: bench.sensor(role) for role, needed in needs.items() if needed in SENSING}
+    return {
+        role: Withheld(sensor) if role in without else sensor for role, sensor in found.items()
+    }
 
 
 class Senses:
@@ -39,7 +70,7 @@ class Senses:
         clock: Clock,
         goal: Mapping[str, FloatArray],
         scene: Scene | None,
-        sensors: Mapping[str, Sensor],
+        sensors: Mapping[str, Sampled],
         capacity: int,
     ) -> None:
         self._clock, self._scene, self._sensors = clock, scene, sensors
@@ -76,7 +107,8 @@ class Senses:
         poses = self._scene.track(deadline)
         now_ns = self._clock.now_ns()
         values = [
-            poses.get(name, np.full(len(pose), np.nan)) for name, pose in self.tracked.items()
+            poses[name] if name in poses else np.full(len(pose), np.nan)
+            for name, pose in self.tracked.items()
         ]
         self._logs[TRACKER].put(row, now_ns, np.concatenate(values))
         self.tracked, self._tracked_ns = {**self.tracked, **poses}, now_ns

@@ -40,6 +40,15 @@ class Element(Protocol):
 
 
 @runtime_checkable
+class Hideable(Protocol):
+    """An element that other bodies can hide from a camera."""
+
+    def hidden(self, eye: tuple[float, float, float]) -> float:
+        """Fraction, 0..1, of it that is not seen from `eye`, m."""
+        ...
+
+
+@runtime_checkable
 class Acting(Protocol):
     """An element that pushes or moves something: called before every step."""
 
@@ -102,8 +111,9 @@ class Robots:
 
     def by_link(self) -> dict[int, float]:
         """The same by the body's link index; links that nobody touches are left out."""
-        found: dict[int, float] = {}
-        for robot in self._stage.robots:
+        first, *others = self._stage.robots
+        found = self._stage.world.contact_forces(first, self._placed)
+        for robot in others:
             for link, size in self._stage.world.contact_forces(robot, self._placed).items():
                 found[link] = found.get(link, 0.0) + size
         return found

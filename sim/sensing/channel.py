@@ -119,16 +119,14 @@ class Channel:
         self._walks = stream(seed, name, "walk")
         self._drift = stream(seed, name, "bias").normal(0.0, 1.0, count) * bias
         self._keep_ns = math.inf if model.keep_s is None else round(model.keep_s * NS_PER_S)
+        self._wanders, self._hisses = bool(self._walk.any()), bool(self._white.any())
         self._index = -1
+        self.next_ns = self._instant(0)
+        """The sample instant that is waited for."""
         self._taken_ns = origin_ns
         self._last = np.full(count, np.nan)
         self._sent: deque[_Sent] = deque()
         self._counts = {"samples": 0, "missed": 0, "lost": 0}
-
-    @property
-    def next_ns(self) -> int:
-        """The sample instant that is waited for."""
-        return self._instant(self._index + 1)
 
     def due(self, stamp_ns: int) -> bool:
         """Whether an offer at `stamp_ns` would be taken."""
@@ -149,6 +147,7 @@ class Channel:
         self._counts["samples"] += 1
         reading = self._measured(stamp_ns, truth)
         self._index, self._taken_ns, self._last = index, stamp_ns, reading
+        self.next_ns = self._instant(index + 1)
         self._send(stamp_ns, reading)
         return True
 
@@ -188,7 +187,8 @@ class Channel:
             raise HarnessError(
                 f"{self._name}: {self._last.shape} values are expected, given were {truth.shape}"
             )
-        if np.isinf(truth).any():
+        # a sum is the quick question, and is not finite of NaN or very large numbers either
+        if not math.isfinite(sum(truth.tolist())) and np.isinf(truth).any():
             raise HarnessError(f"{self._name}: infinite truth {truth}", "the physics has blown up")
         return truth
 
@@ -196,10 +196,10 @@ class Channel:
         since_ns = stamp_ns - self._origin_ns
         count = len(truth)
         lasted_s = (stamp_ns - self._taken_ns) / NS_PER_S
-        if self._walk.any():
+        if self._wanders:
             self._drift += self._walk * math.sqrt(lasted_s) * self._walks.normal(0.0, 1.0, count)
         noise = self._drift
-        if self._white.any():
+        if self._hisses:
             noise = noise + self._white * self._whites.normal(0.0, 1.0, count)
         reading = self._converter.read(self._faults.offset(since_ns, truth) + noise)
         return self._faults.spoil(since_ns, reading, self._last)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from hil.contracts import FloatArray
@@ -56,6 +57,13 @@ class Converter:
     lower: FloatArray
     upper: FloatArray
     resolution: FloatArray
+    _step: FloatArray = field(init=False, repr=False, compare=False)
+    _stepped: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stepped = self.resolution > 0
+        object.__setattr__(self, "_stepped", stepped)
+        object.__setattr__(self, "_step", np.where(stepped, self.resolution, 1.0))
 
     @classmethod
     def of(cls, table: Conversion, count: int, what: str) -> Self:
@@ -70,11 +78,12 @@ class Converter:
     def read(self, signal: FloatArray) -> FloatArray:
         """Readings (n,) of a signal (n,): dead band, then range, then steps. NaN stays NaN."""
         kept = np.where(np.abs(signal) < self.deadband, 0.0, signal)
-        inside = np.clip(kept, self.lower, self.upper)
-        step = np.where(self.resolution > 0, self.resolution, 1.0)
-        stepped = np.where(self.resolution > 0, np.rint(inside / step) * step, inside)
-        clipped: FloatArray = np.clip(stepped, self.lower, self.upper)
-        return clipped
+        inside = self._in_range(kept)
+        steps = np.rint(inside / self._step) * self._step
+        return self._in_range(np.where(self._stepped, steps, inside))
+
+    def _in_range(self, signal: FloatArray) -> FloatArray:
+        return np.minimum(np.maximum(signal, self.lower), self.upper)
 
 
 def _end(
