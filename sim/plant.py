@@ -7,9 +7,8 @@ twin (`sim.twin`); both drive it through the same motors (`sim.drives`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,61 +17,20 @@ from hil.clock import NS_PER_S
 from hil.contracts import FloatArray
 from hil.errors import BadInput, RigError
 from sim.drives import BoolArray, Motors
+from sim.layout import Layout, robot_in, table_in
+from sim.probes import Probe, Probes
 from sim.robots.model import Robot
-from sim.robots.urdf import Body, Box, Inertial, Link, Part, Vector
 from sim.scenery.element import Acting, Element, Stage, Watching
 from sim.scenery.kinds import furnish
 from sim.scenery.tracking import Tracking
 from sim.selfcheck.suite import checks_for, run_checks
-from sim.world import Placed, View, World
+from sim.world import Placed, World
 
 SLOWEST_STEP_HZ = 500
 """Below it the springs of light parts, which are stepped explicitly, become unstable."""
 
 _OVERLAP_BOUND = 0.001  # m
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """Where a robot stands: its base frame's `at` in m and `yaw` in rad."""
-
-    robot: Robot
-    at: Vector = (0.0, 0.0, 0.0)
-    yaw: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What a plant is made of: its name, its robots, and the camera that takes its pictures.
-
-    `table` is the size of the table's top in m, whose surface is at height 0, and its middle.
-    """
-
-    name: str
-    mounts: tuple[Mount, ...]
-    view: View
-    table: tuple[float, float] = (0.9, 0.9)
-    table_at: tuple[float, float] = (0.2, 0.0)
-    table_friction: float = 0.5
-    iterations: int = 150
-    """Of the contact solver, see `sim.world.World`."""
-
-
-class Probe(Protocol):
-    """A sensor that is fed with what is true in the plant, on a grid of its own."""
-
-    def restart(self, seed: int, origin_ns: int) -> None:
-        """A new scene, whose time begins at `origin_ns` of the bench's clock."""
-        ...
-
-    @property
-    def next_ns(self) -> int:
-        """The instant of its next sample."""
-        ...
-
-    def take(self, stamp_ns: int) -> None:
-        """Sample, at a step that is at or after that instant."""
-        ...
+_FAR = 1 << 62
 
 
 class Plant:
@@ -104,7 +62,7 @@ class Plant:
         self._elements: Sequence[Element] = ()
         self._tracking = Tracking((), {}, step_hz)
         self._controller: Callable[[], None] | None = None
-        self._probes: list[Probe] = []
+        self._probes = Probes(step_hz)
         self._seed = 0
         self._origin_ns = 0
         self._steps_done = 0
@@ -188,7 +146,7 @@ class Plant:
 
     def probe(self, probe: Probe) -> None:
         """Let `probe` sample from the next scene on."""
-        self._probes.append(probe)
+        self._probes.add(probe)
 
     def self_check(self) -> list[dict[str, Any]]:
         """What physics of this step rate and solver gives against closed formulas, as plain data
@@ -210,8 +168,7 @@ class Plant:
     def start_at(self, stamp_ns: int) -> None:
         """Plant time counts from `stamp_ns` of the bench's clock."""
         self._origin_ns, self._steps_done = stamp_ns, 0
-        for probe in self._probes:
-            probe.restart(self._seed, stamp_ns)
+        self._probes.restart(self._seed, stamp_ns)
 
     def advance_to(self, stamp_ns: int) -> None:
         """Do the whole steps that are due at `stamp_ns` of the bench's clock."""
@@ -238,20 +195,13 @@ class Plant:
 
     def _next_look(self) -> int:
         """The next step that must not be run over."""
-        steps = [self._tracking.next_step(self._steps_done)]
-        for probe in self._probes:
-            passed_ns = max(0, probe.next_ns - self._origin_ns)
-            steps.append(max(self._steps_done + 1, -(-passed_ns * self._step_hz // NS_PER_S)))
-        return min(steps)
+        done = self._steps_done
+        return min(self._tracking.next_step(done), *self._probes.next_steps(done), _FAR)
 
     def _look(self) -> None:
         """Let tracker and probes sample that are due after this step."""
         self._tracking.follow(self._steps_done)
-        if self._probes:
-            now_ns = self._origin_ns + -(-self._steps_done * NS_PER_S // self._step_hz)
-            for probe in self._probes:
-                if probe.next_ns <= now_ns:
-                    probe.take(now_ns)
+        self._probes.look(self._steps_done)
 
     def _count(self, steps: int) -> None:
         self._steps_done += steps
@@ -261,15 +211,8 @@ class Plant:
         self._furnished(())  # nothing of the old scene acts on, should the new one be refused
         self._tracking = Tracking((), {}, self._step_hz)
         self._world.rebuild()
-        table = self._world.place(_table(self.layout), (0.0, 0.0, 0.0))
-        if self.layout.table_friction != 0.5:
-            self._world.bullet.changeDynamics(
-                table.uid,
-                -1,
-                lateralFriction=self.layout.table_friction,
-                physicsClientId=self._world.client,
-            )
-        self._bodies = [_stood(self._world, mount) for mount in self.layout.mounts]
+        table_in(self._world, self.layout)
+        self._bodies = [robot_in(self._world, mount) for mount in self.layout.mounts]
         self._motors = [
             Motors(self._world, mount.robot, placed)
             for mount, placed in zip(self.layout.mounts, self._bodies, strict=True)
@@ -336,20 +279,3 @@ class Plant:
             self._states = sensed[0] if len(sensed) == 1 else np.concatenate(sensed, axis=1)
             self._fresh = True
         return self._states
-
-
-def _stood(world: World, mount: Mount) -> Placed:
-    turn = world.bullet.getQuaternionFromEuler((0.0, 0.0, mount.yaw))
-    return world.put(
-        mount.robot.body,
-        mount.at,
-        turn,
-        fixed=True,
-        self_collision=mount.robot.self_collision,
-    )
-
-
-def _table(layout: Layout) -> Body:
-    (length, width), (x, y) = layout.table, layout.table_at
-    top = Part(Box((length, width, 0.02)), (x, y, -0.011), colour=(0.62, 0.56, 0.48, 1.0))
-    return Body("bench", [Link("bench", Inertial.of(top.shape, 5.0, top.at), (top,))])

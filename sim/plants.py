@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sim.plant import Layout, Mount, Plant
+from sim.layout import Layout, Mount
+from sim.plant import Plant
 from sim.robots import driver as screwdriving
 from sim.robots import hand4 as four_fingers
 from sim.robots import knife as cutting

@@ -34,7 +34,8 @@ from models.train.in_hand_learner import ACTION, OBSERVATION, Learner, Table, ex
 from models.train.in_hand_teacher import Lies, next_target
 from models.train.rollout import Conditions, Policy, Rollout, roll_out
 from models.train.tools import tool_versions
-from sim.plant import Layout, Mount, Plant
+from sim.layout import Layout, Mount
+from sim.plant import Plant
 from sim.robots import hand4
 from sim.tasks.in_hand import JOB, Parameters
 from sim.tasks.in_hand_expert import nearest

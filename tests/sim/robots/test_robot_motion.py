@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sim.plant import Layout, Mount, Plant
+from sim.layout import Layout, Mount
+from sim.plant import Plant
 from sim.robots.catalogue import ROBOTS, robot
 from sim.world import View
 
