@@ -1,15 +1,16 @@
 """Cost of a tick of a simulated run beside a plain PyBullet script of the same scene and steps.
 
 The script is what somebody would write who wants no testbed: it builds the same scene, sets the
-same motors to the same set-points, does the same steps, reads the joints and the poses and
-speeds of all bodies, and keeps them in arrays. What the product does besides is a loop on a
-clock with every stage stamped, the envelope, a tracker with noise and delay, witnesses with
-contact forces, and the record. Building a scene, pictures, writing files and thinking are left
+same motors to the same set-points, does the same steps, reads the joints and of all bodies the
+pose, the speed and the force of contact with the robot, and keeps them in arrays. What the product
+does besides is a loop on a clock with every stage stamped, the envelope, a tracker with noise and
+delay, and the record. Building a scene, pictures, writing files and thinking are left
 out of both: the wishes of an expert's episode are played back.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -124,7 +125,7 @@ def _plain(plant: Plant, episode: Episode, steps: int) -> float:
               for i in range(bullet.getNumBodies(physicsClientId=client))]  # fmt: skip
     others = [body for body in bodies if body != placed.uid]
     states = np.empty((len(targets), 3, len(joints)))
-    poses = np.empty((len(targets), len(others), 13))
+    things = np.empty((len(targets), len(others), 14))
     began = spent = 0.0
     for tick, target in enumerate(targets):
         if tick == 0 or tick == len(targets) - 1:
@@ -135,7 +136,9 @@ def _plain(plant: Plant, episode: Episode, steps: int) -> float:
         for number, body in enumerate(others):
             place, turn = bullet.getBasePositionAndOrientation(body, physicsClientId=client)
             speed, rate = bullet.getBaseVelocity(body, physicsClientId=client)
-            poses[tick, number] = (*place, *turn, *speed, *rate)
+            touch = bullet.getContactPoints(placed.uid, body, physicsClientId=client)
+            force = sum(math.hypot(point[9], point[10], point[12]) for point in touch)
+            things[tick, number] = (*place, *turn, *speed, *rate, force)
     return spent / (len(targets) - 1)
 
 
@@ -147,7 +150,8 @@ def _advancing(plant: Plant) -> Callable[[FloatArray, int], None]:
 
 
 def _drives(plant: Plant) -> Callable[[FloatArray, int], None]:
-    """Motors that PyBullet turns by itself are given their targets once."""
+    """Motors that PyBullet turns by itself are given their targets once; one by one, since its
+    call for many knows no greatest speed."""
     world, robot, placed = plant.truth(0)
     bullet, client = world.bullet, world.client
     rows = [
@@ -155,23 +159,20 @@ def _drives(plant: Plant) -> Callable[[FloatArray, int], None]:
         for number, motor in enumerate(robot.motors)
         for joint, ratio in motor.moves
     ]
-    which = [row[0] for row in rows]
-    joints = [row[1] for row in rows]
-    shares = np.array([row[2] for row in rows])
-    forces = [motor.torque / len(motor.moves) / abs(ratio) for _, _, ratio, motor in rows]
-    gains = [min(1.0, world.step_s / motor.lag_s) for _, _, _, motor in rows]
     step = _stepping(plant)
 
     def advance(target: FloatArray, steps: int) -> None:
-        bullet.setJointMotorControlArray(
-            placed.uid,
-            joints,
-            bullet.POSITION_CONTROL,
-            targetPositions=target[which] * shares,
-            forces=forces,
-            positionGains=gains,
-            physicsClientId=client,
-        )
+        for number, joint, ratio, motor in rows:
+            bullet.setJointMotorControl2(
+                placed.uid,
+                joint,
+                bullet.POSITION_CONTROL,
+                targetPosition=target[number] * ratio,
+                force=motor.torque / len(motor.moves) / abs(ratio),
+                positionGain=min(1.0, world.step_s / motor.lag_s),
+                maxVelocity=motor.speed * abs(ratio),
+                physicsClientId=client,
+            )
         for _ in range(steps):
             step()
 
