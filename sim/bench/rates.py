@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from statistics import median
 
 from hil.catalogue import load_rig
 from hil.plan.freeze import Plan, freeze, single
+from hil.plugins import PLANTS, load
 from hil.run.pool import Pool
 from hil.run.trial import run_trial
 from hil.safety import StopRequest
+from sim.plant import Plant
 
 _SEED = 99
 
@@ -33,6 +37,33 @@ def with_workers(scenario: str, rig: str, episodes: int, rounds: int) -> tuple[f
         for workers in (1, 2) if turn % 2 else (2, 1):
             found[workers].append(_rate(plan, workers))
     return median(found[1]), median(found[2])
+
+
+def of_the_host(plant: str, step_hz: int, seconds: float, rounds: int) -> tuple[float, float]:
+    """Steps a second of PyBullet alone, in one process and in two at once that know nothing of
+    each other: what this host's second core is worth. Medians of rounds that take turns.
+    Errors: BadInput for an unknown plant."""
+    found: dict[int, list[float]] = {1: [], 2: []}
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for turn in range(rounds + 1):
+            for count in (1, 2) if turn % 2 else (2, 1):
+                parts = [pool.submit(_steps, plant, step_hz, seconds) for _ in range(count)]
+                rate = sum(part.result() for part in parts)
+                if turn:  # in the first one the processes begin
+                    found[count].append(rate)
+    return median(found[1]), median(found[2])
+
+
+def _steps(plant_name: str, step_hz: int, seconds: float) -> float:
+    plant: Plant = load(PLANTS, plant_name)(step_hz)
+    try:
+        done, began = 0, time.perf_counter()
+        while (passed := time.perf_counter() - began) < seconds:
+            plant.step()
+            done += 1
+        return done / passed
+    finally:
+        plant.close()
 
 
 def _rate(plan: Plan, workers: int) -> float:

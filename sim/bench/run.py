@@ -45,11 +45,14 @@ def run(ticks: int, rounds: int, episodes: int) -> tuple[Sequence[Figure], Mappi
         figures.append(Figure(f"episodes a minute, {scenario}", rate, "1/min"))
     one, two = rates.with_workers(*WORKERS, episodes=10 * episodes, rounds=rounds)
     figures.append(at_least("two workers over one", two / one, "x", SPEED_UP))
+    alone, beside = rates.of_the_host("panda", 500, 2.0, rounds)
+    figures.append(Figure("two processes of PyBullet alone over one", beside / alone, "x"))
     return figures, {
         "overhead": "processor time; building a scene, pictures and files left out of both",
         "frames": "PyBullet's software renderer, shadows on, one frame of " + CAMERA[0],
         "episodes a minute": f"wall-clock time, one process, the expert, {episodes} episodes each",
-        "workers": f"{WORKERS[0]}, {10 * episodes} episodes, processes up before they are timed",
+        "workers": f"{WORKERS[0]}, {10 * episodes} episodes, processes up before they are timed;"
+        " below it what the host's second core is worth to processes that share nothing",
     }
 
 

@@ -36,6 +36,10 @@ def test_episodes_are_counted_with_one_worker_and_with_two() -> None:
     assert min(one, two) > 0
 
 
+def test_what_a_second_core_is_worth_is_measured_without_the_product() -> None:
+    assert min(rates.of_the_host("so101", 1000, seconds=0.05, rounds=1)) > 0
+
+
 def test_every_archetype_with_brackets_has_one_scenario() -> None:
     found = one_of_each()
     archetypes = [load_scenario(name)[0].archetype for name in found]
