@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hil.clock import NS_PER_S
 from hil.contracts import FloatArray
 from hil.errors import BadInput, RigError
+from sim.depth import DEPTH_EVERY_S, refuse_depth
 from sim.drives import BoolArray, Motors
 from sim.layout import Layout, robot_in, table_in
 from sim.probes import Probe, Probes
@@ -65,7 +66,7 @@ class Plant:
         self._probes = Probes(step_hz)
         self._seed = 0
         self._origin_ns = 0
-        self._steps_done = 0
+        self._steps_done, self._depth_step = 0, 1
         self.arrangement = 0
         """How often the world has been built; a controller whose number is old starts anew."""
         self._states = np.stack([self.home, np.zeros(len(motors)), np.zeros(len(motors))])
@@ -128,7 +129,11 @@ class Plant:
         return self._tracking.newest(self._steps_done)
 
     def witness(self) -> dict[str, float]:
-        """What is true now, and what happened since the last call."""
+        """What is true now, and what happened since the last call. Errors: HarnessError where
+        the physics has blown up."""
+        if self._steps_done >= self._depth_step:
+            refuse_depth(self._world)
+            self._depth_step = self._steps_done + round(DEPTH_EVERY_S * self._step_hz)
         seen: dict[str, float] = {}
         for element in self._elements:
             seen.update(element.witness())
@@ -167,7 +172,7 @@ class Plant:
 
     def start_at(self, stamp_ns: int) -> None:
         """Plant time counts from `stamp_ns` of the bench's clock."""
-        self._origin_ns, self._steps_done = stamp_ns, 0
+        self._origin_ns, self._steps_done, self._depth_step = stamp_ns, 0, 1
         self._probes.restart(self._seed, stamp_ns)
 
     def advance_to(self, stamp_ns: int) -> None:
@@ -222,7 +227,7 @@ class Plant:
             motors.stand(position[own])
         self._states = np.stack([position, np.zeros(len(position)), np.zeros(len(position))])
         self._fresh, self._set = True, False
-        self._steps_done = 0
+        self._steps_done, self._depth_step = 0, 1
         self.arrangement += 1
         self._furnish(scene)
 
