@@ -111,9 +111,12 @@ class Robots:
 
     def by_link(self) -> dict[int, float]:
         """The same by the body's link index; links that nobody touches are left out."""
-        first, *others = self._stage.robots
-        found = self._stage.world.contact_forces(first, self._placed)
-        for robot in others:
-            for link, size in self._stage.world.contact_forces(robot, self._placed).items():
+        found: dict[int, float] = {}
+        for robot in self._stage.robots:
+            forces = self._stage.world.contact_forces(robot, self._placed)
+            if not found:
+                found = forces
+                continue
+            for link, size in forces.items():
                 found[link] = found.get(link, 0.0) + size
         return found

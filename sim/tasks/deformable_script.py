@@ -18,11 +18,11 @@ from hil.task import Draw
 from sim.robots.gripper import angle_for
 from sim.robots.model import Robot
 from sim.tasks.deformable_route import Route
-from sim.tasks.insertion_script import Wrist
 from sim.tasks.kit.draws import number
 from sim.tasks.kit.frames import Frame
 from sim.tasks.kit.poses import turned_down, yaw_of
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
+from sim.tasks.kit.wrist import Wrist
 
 GRIP_M = 0.0125
 """Height of the tool at which the fingers reach nearly to the table."""
@@ -35,6 +35,7 @@ LOWER_M_S, SWEEP_M_S = 0.08, 0.12
 WIDE_M = 0.07
 """Opening at which the cable is let go: bent as it is, it springs aside, and a finger that it
 leans on would lift it out of its clips."""
+TARE_S = 0.15
 SHORT_M = 0.006
 """By how much less than the cable's length is reached for at first."""
 
@@ -109,14 +110,14 @@ def script(draw: Draw, robot: Robot) -> Script:
     node, diameter = int(number(draw, "grip_node")), 2 * route.cable_radius
 
     def play(desk: Desk) -> Moves:
-        hand, wrist = Hand(desk, robot), Wrist(desk, robot)
+        hand, wrist = Hand(desk, robot), Wrist(desk, Hand(desk, robot, tool="flange"))
         yield from hand.grip(angle_for(diameter + 0.03), 0.2)
         board = yield from desk.measured("clips")
         yaw = float(yaw_of(board[None, 3:])[0])
         frame = Frame(rotation((0.0, 0.0, yaw)), np.array([*board[:2], 0.0]))
         at, axes = yield from _gripped(desk, node, yaw)
         yield from hand.reach([*at, LIFT_M], axes, 0.35, near=0.02)
-        yield from wrist.tare()
+        yield from wrist.tare(TARE_S)
         at, axes = yield from _gripped(desk, node, yaw)
         yield from hand.reach([*at, GRIP_M], axes, 0.2, near=0.002)
         yield from hand.grip(angle_for(diameter - 0.006), 0.4)

@@ -25,11 +25,22 @@ from sim.tasks.insertion_script import FLOOR_M, GRIP_BELOW_TOP_M, STAND_FLOOR_M,
 from sim.tasks.kit.draws import number, pose_of
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.poses import matrix_of
-from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, apart, uniform, within
+from sim.tasks.kit.ranges import (
+    Range,
+    TaskTable,
+    Tracker,
+    about_z,
+    apart,
+    refuse_crowded,
+    uniform,
+    within,
+)
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
 from sim.tasks.kit.things import Numbers, Table, body, box_part
 
 REST_M_S = 0.005
+APART_M = 0.14
+"""Between the middles of stand and socket, at least."""
 STAND_DEPTH_M, STAND_CLEARANCE_M = 0.012, 0.002
 FINGER_M = 0.012
 """How far the fingers reach below where they grip."""
@@ -67,6 +78,7 @@ class Parameters(TaskTable):
                 f"depth_m = {list(self.depth_m)}: the fingers on a peg of {self.length_m[0]:g} m"
                 f" keep clear of the socket only within [0.025, {most:g}] m"
             )
+        refuse_crowded(2, self.x_m, self.y_m, APART_M)
         return self
 
 
@@ -85,7 +97,7 @@ def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[st
     width, length = uniform(rng, asked.width_m), uniform(rng, asked.length_m)
     hole, depth = width + uniform(rng, asked.clearance_m), uniform(rng, asked.depth_m)
     mass, friction = uniform(rng, asked.mass_kg), uniform(rng, asked.friction)
-    stand, socket = apart(rng, 2, asked.x_m, asked.y_m, 0.14)
+    stand, socket = apart(rng, 2, asked.x_m, asked.y_m, APART_M)
     turn, yaw = about_z(uniform(rng, asked.yaw_rad)), uniform(rng, asked.yaw_rad)
     told = np.array(socket) + rng.uniform(-asked.error_m, asked.error_m, 2)
     told_yaw = yaw + float(rng.uniform(-asked.error_rad, asked.error_rad))

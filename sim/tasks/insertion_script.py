@@ -15,13 +15,12 @@ import numpy as np
 
 from hil.contracts import FloatArray
 from hil.task import Draw
-from sim.robots.chains import tool_on
 from sim.robots.gripper import angle_for
-from sim.robots.kinematics import tool_pose
 from sim.robots.model import Robot
 from sim.tasks.kit.draws import number
 from sim.tasks.kit.poses import from_vector, turned_down, yaw_nearest
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
+from sim.tasks.kit.wrist import Wrist
 
 FLOOR_M, STAND_FLOOR_M = 0.005, 0.003
 """Of socket and stand, over the table."""
@@ -44,33 +43,7 @@ SEEK_M, SEEK_TURN_RAD, SEEK_S, SEEK_RAD_S = 0.0005, 0.02, 1.5, 8.0
 """Largest circle and turn of a peg that seeks its hole, when they are reached, and its speed."""
 YIELD_M_S_N = 5e-5
 """Sideways speed of the peg away from what pushes it, for a newton."""
-
-
-class Wrist:
-    """Contact force on what the hand holds, base frame, N."""
-
-    def __init__(self, desk: Desk, robot: Robot) -> None:
-        self._desk = desk
-        self._link = tool_on(robot.body, "link7")
-        self._places = np.array(robot.places(self._link.motors))
-        self._weight: FloatArray = np.zeros(3)
-
-    def force(self) -> FloatArray:
-        """(3,); the weight of the hand, as it was tared, is not in it."""
-        return self._raw() - self._weight
-
-    def tare(self, seconds: float = 0.15) -> Moves:
-        """Take what is felt now, which has to be in free air and at rest, for the weight."""
-        end_s, felt = self._desk.view.elapsed_s + seconds, []
-        while self._desk.view.elapsed_s < end_s:
-            felt.append(self._raw())
-            yield
-        self._weight = np.mean(felt, axis=0)
-
-    def _raw(self) -> FloatArray:
-        value = self._desk.view.sensors["wrist"].value[:3]
-        axes = tool_pose(self._link.chain, self._desk.view.joints.position[self._places]).axes
-        return np.asarray(axes @ value)
+TARE_S = 0.15
 
 
 class Peg:
@@ -115,7 +88,7 @@ def script(draw: Draw, robot: Robot) -> Script:
     above_tip = length - GRIP_BELOW_TOP_M
 
     def play(desk: Desk) -> Moves:
-        hand, wrist = Hand(desk, robot), Wrist(desk, robot)
+        hand, wrist = Hand(desk, robot), Wrist(desk, Hand(desk, robot, tool="flange"))
         yield from hand.grip(angle_for(width + 0.03), 0.05)
         found = desk.view.tracked["peg"]
         across = turned_down(yaw_nearest(found[3:]))
@@ -155,7 +128,7 @@ def _felt(
     first = told[:3] + 0.002 * ahead
     above = peg.hand_for_corner(first + CLEAR_M * up, axes)
     yield from peg.hand.reach(above, axes, 0.3, near=0.001)
-    yield from peg.wrist.tare()
+    yield from peg.wrist.tare(TARE_S)
     low = peg.hand_for_corner(first - ENTRY_M * up, axes)
     yield from peg.hand.reach(
         low, axes, 0.04, near=0.0002, until=lambda: peg.wrist.force()[2] > BLOW_N

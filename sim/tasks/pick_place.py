@@ -6,8 +6,10 @@ at rest and touched by nobody for `hold_s`, and the bystander has not moved.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.contracts import FloatArray
 from hil.task import Condition, Draw
@@ -17,13 +19,24 @@ from sim.robots.model import Robot
 from sim.tasks.kit.draws import goal_of, number
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.poses import angle_between, moved, quarters, turned_down, yaw_nearest
-from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, apart, uniform, within
+from sim.tasks.kit.ranges import (
+    Range,
+    TaskTable,
+    Tracker,
+    about_z,
+    apart,
+    refuse_crowded,
+    uniform,
+    within,
+)
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
 from sim.tasks.kit.things import body, box_part, mark
 
 BYSTANDER_LIMIT_M = 0.003
 """A bystander that was moved by more counts as touched."""
+THINGS = 3
+"""Block, bystander and goal."""
 REST_M_S = 0.005
 CLEAR_M = 0.14
 """Height at which the hand travels, over everything that stands here."""
@@ -45,12 +58,23 @@ class Parameters(TaskTable):
     cycle_limit_s: float = Field(default=12.0, gt=0, le=60)
     tracker: Tracker = Tracker()
 
+    @model_validator(mode="after")
+    def _stand_apart(self) -> Parameters:
+        diagonal = math.sqrt(2.0) * self.edge_m[1]
+        if self.apart_m < diagonal:
+            raise ValueError(
+                f"apart_m = {self.apart_m:g}: cubes of up to {self.edge_m[1]:g} m, turned anyhow,"
+                f" stand beside each other only within [{diagonal:.3f}, 0.15] m"
+            )
+        refuse_crowded(THINGS, self.x_m, self.y_m, self.apart_m)
+        return self
+
 
 def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[str, object]:
     edge, mass = uniform(rng, asked.edge_m), uniform(rng, asked.mass_kg)
     friction = uniform(rng, asked.friction)
     block, goal, other = (
-        [*place, edge / 2] for place in apart(rng, 3, asked.x_m, asked.y_m, asked.apart_m)
+        [*place, edge / 2] for place in apart(rng, THINGS, asked.x_m, asked.y_m, asked.apart_m)
     )
     turn, wanted = (about_z(uniform(rng, asked.yaw_rad)) for _ in range(2))
     size, more = [edge] * 3, {"mass": mass, "friction": friction}

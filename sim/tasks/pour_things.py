@@ -11,7 +11,7 @@ from sim.robots.model import Robot
 from sim.scenery.cavity import Cavity
 from sim.scenery.grains import level_of
 from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, uniform, within
-from sim.tasks.kit.things import Table
+from sim.tasks.kit.things import grains, vessel
 
 WALL_M = 0.003
 """Of both vessels; their outer width across the walls has to fit between open fingers."""
@@ -82,25 +82,27 @@ def scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[str
     surface = {"friction": uniform(rng, asked.vessel_friction), "restitution": 0.3}
     dry = {"friction": uniform(rng, asked.friction), "restitution": 0.3}
     elements = [
-        _vessel(
+        vessel(
             "jug",
             JUG,
-            jug,
-            uniform(rng, asked.yaw_rad),
+            WALL_M,
+            [*jug, 0.0],
+            turn=about_z(uniform(rng, asked.yaw_rad)),
             mass=uniform(rng, asked.vessel_kg),
             colour=[0.85, 0.75, 0.55, 1.0],
             **surface,
         ),
-        _vessel(
+        vessel(
             "cup",
             CUP,
-            cup,
-            uniform(rng, asked.yaw_rad),
+            WALL_M,
+            [*cup, 0.0],
+            turn=about_z(uniform(rng, asked.yaw_rad)),
             mass=uniform(rng, asked.vessel_kg),
             mark=level,
             **surface,
         ),
-        _grains(count, radius, **dry),
+        grains(count, radius, DENSITY, "jug", "cup", **dry),
     ]
     return {
         "poses": {str(one["name"]): [*one["at"], *one["turn"]] for one in elements[:2]},  # type: ignore[misc]
@@ -112,39 +114,6 @@ def scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[str
         "elements": elements,
         "tracker": asked.tracker.drawn(rng),
         "start": (robot.home + np.append(rng.uniform(-0.03, 0.03, 7), 0.0)).tolist(),
-    }
-
-
-def _vessel(
-    name: str, cavity: Cavity, at: tuple[float, float], yaw: float, **more: object
-) -> Table:
-    """Element kind `vessel` that stands on the table; `more` are its other keys."""
-    return {
-        "kind": "vessel",
-        "name": name,
-        "sides": cavity.sides,
-        "apothem": cavity.apothem,
-        "height": cavity.rim,
-        "wall": WALL_M,
-        "floor": cavity.floor,
-        "at": [*at, 0.0],
-        "turn": about_z(yaw),
-        **more,
-    }
-
-
-def _grains(count: int, radius: float, **more: object) -> Table:
-    """Element kind `grains`: all in the jug."""
-    return {
-        "kind": "grains",
-        "name": "grains",
-        "count": count,
-        "radius": radius,
-        "mass": DENSITY * 4 / 3 * math.pi * radius**3,
-        "start": "jug",
-        "vessels": ["jug", "cup"],
-        "levels": ["cup"],
-        **more,
     }
 
 

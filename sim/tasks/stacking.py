@@ -8,7 +8,7 @@ nobody, for `hold_s` at the end.
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.contracts import FloatArray
 from hil.task import Condition, Draw
@@ -18,7 +18,16 @@ from sim.robots.model import Robot
 from sim.tasks.kit.draws import goal_of, number
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.poses import turned_down, yaw_nearest
-from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, apart, uniform, within
+from sim.tasks.kit.ranges import (
+    Range,
+    TaskTable,
+    Tracker,
+    about_z,
+    apart,
+    refuse_crowded,
+    uniform,
+    within,
+)
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
 from sim.tasks.kit.seen import BoolArray, Seen, all_of, at_least, at_most, in_time
 from sim.tasks.kit.things import body, box_part, mark
@@ -57,11 +66,16 @@ class Parameters(TaskTable):
     cycle_limit_s: float = Field(default=30.0, gt=0, le=120)
     tracker: Tracker = Tracker()
 
+    @model_validator(mode="after")
+    def _stand_apart(self) -> Parameters:
+        refuse_crowded(len(NAMES) + 1, self.x_m, self.y_m, self.apart_m)
+        return self
+
 
 def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[str, object]:
     edge, mass = uniform(rng, asked.edge_m), uniform(rng, asked.mass_kg)
     friction = uniform(rng, asked.friction)
-    goal, *places = apart(rng, 4, asked.x_m, asked.y_m, asked.apart_m)
+    goal, *places = apart(rng, len(NAMES) + 1, asked.x_m, asked.y_m, asked.apart_m)
     poses = {
         name: [*place, edge / 2, *about_z(uniform(rng, asked.yaw_rad))]
         for name, place in zip(NAMES, places, strict=True)

@@ -27,7 +27,7 @@ from sim.tasks.kit.poses import DOWN, moved
 from sim.tasks.kit.ranges import Range, TaskTable, Tracker, uniform, within
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
 from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
-from sim.tasks.kit.things import UPRIGHT, Table
+from sim.tasks.kit.things import UPRIGHT, grains, vessel
 
 BIN = Cavity(sides=4, apothem=0.090, floor=0.004, rim=0.120)
 TUB = Cavity(sides=8, apothem=0.058, floor=0.004, rim=0.110)
@@ -83,38 +83,23 @@ def _scene(asked: Parameters, rng: np.random.Generator, robot: Robot) -> dict[st
         "portion": portion,
         "level_m": mark,
         "elements": [
-            _vessel("bin", BIN, places[0], mass=3.0, fixed=True, colour=[0.75, 0.2, 0.15, 1.0]),
-            _vessel("tub", TUB, places[1], mass=uniform(rng, asked.tub_kg), mark=mark),
-            {
-                "kind": "grains",
-                "name": "grains",
-                "count": count,
-                "radius": radius,
-                "mass": DENSITY * 4 / 3 * math.pi * radius**3,
-                "friction": friction,
-                "rolling": 0.0005,
-                "start": "bin",
-                "vessels": ["bin", "tub"],
-                "levels": ["tub"],
-                "colour": [0.96, 0.90, 0.66, 1.0],
-            },
+            vessel(
+                "bin", BIN, WALL_M, places[0], mass=3.0, fixed=True, colour=[0.75, 0.2, 0.15, 1.0]
+            ),
+            vessel("tub", TUB, WALL_M, places[1], mass=uniform(rng, asked.tub_kg), mark=mark),
+            grains(
+                count,
+                radius,
+                DENSITY,
+                "bin",
+                "tub",
+                friction=friction,
+                rolling=0.0005,
+                colour=[0.96, 0.90, 0.66, 1.0],
+            ),
         ],
         "tracker": asked.tracker.drawn(rng),
         "start": start.tolist(),
-    }
-
-
-def _vessel(name: str, cavity: Cavity, at: list[float], **more: object) -> Table:
-    return {
-        "kind": "vessel",
-        "name": name,
-        "sides": cavity.sides,
-        "apothem": cavity.apothem,
-        "height": cavity.rim,
-        "wall": WALL_M,
-        "floor": cavity.floor,
-        "at": at,
-        **more,
     }
 
 

@@ -49,6 +49,11 @@ def attempt(
     return Tried(planned.task, planned.parameters, episode, score)
 
 
+def failures(score: Score) -> set[str]:
+    """Names of the conditions that are shown not to hold."""
+    return {condition.name for condition in score.conditions if condition.ok is False}
+
+
 def without(episode: Episode, *labels: str) -> Episode:
     """The same record of a rig that does not observe these columns of the witness."""
     witness = episode.channels["witness"]

@@ -13,7 +13,8 @@ from hil.errors import BadInput
 
 Range = tuple[float, float]
 
-_TRIES = 1000
+_TRIES, _ROUNDS = 1000, 20
+_FEW_TRIES = 100
 
 
 class TaskTable(BaseModel):
@@ -69,17 +70,47 @@ def apart(
 
     Errors: BadInput where so many do not fit.
     """
+    for _ in range(_ROUNDS):
+        places = _thrown(rng, count, x, y, distance, _TRIES)
+        if places:
+            return places
+    raise BadInput(
+        f"{count} things {distance:g} m apart do not fit into x {list(x)} and y {list(y)} m",
+        "widen x_m or y_m in the scenario's [task] table, or bring them nearer together",
+    )
+
+
+def refuse_crowded(count: int, x: Range, y: Range, distance: float) -> None:
+    """ValueError, from a validator, where `apart` would often find no room for `count` things."""
+    if not _has_room(count, x, y, distance):
+        nearer = (distance * share / 8 for share in range(7, 0, -1))
+        most = next((near for near in nearer if _has_room(count, x, y, near)), 0.0)
+        raise ValueError(
+            f"x_m = {list(x)}, y_m = {list(y)}: there is room for {count} things up to {most:.3f} m"
+            f" apart, and they are to be {distance:g} m apart; widen x_m or y_m"
+        )
+
+
+def _has_room(count: int, x: Range, y: Range, distance: float) -> bool:
+    """Whether one throw in two succeeds with far fewer tries than `apart` has, which then hardly
+    ever fails."""
+    chances = (np.random.default_rng(k) for k in range(_ROUNDS))
+    thrown = [_thrown(chance, count, x, y, distance, _FEW_TRIES) for chance in chances]
+    return sum(places is not None for places in thrown) >= _ROUNDS / 2
+
+
+def _thrown(
+    rng: np.random.Generator, count: int, x: Range, y: Range, distance: float, tries: int
+) -> list[tuple[float, float]] | None:
+    """One after the other; None where the first ones leave no room for the others."""
     places: list[tuple[float, float]] = []
-    for _ in range(_TRIES):
+    for _ in range(tries):
         here = (uniform(rng, x), uniform(rng, y))
         if all(math.dist(here, there) >= distance for there in places):
             places.append(here)
             if len(places) == count:
                 return places
-    raise BadInput(
-        f"{count} things {distance:g} m apart do not fit into x {list(x)} and y {list(y)} m",
-        "widen x_m or y_m in the scenario's [task] table, or bring them nearer together",
-    )
+    return None
 
 
 def about_z(yaw: float) -> list[float]:

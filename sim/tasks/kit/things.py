@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+from sim.scenery.cavity import Cavity
 
 Numbers = Sequence[float]
 Table = dict[str, object]
@@ -53,3 +56,36 @@ def mark(name: str, size: Numbers, at: Numbers, turn: Numbers = UPRIGHT) -> Tabl
     """A thin green mark on the table that is only seen: where something has to go."""
     part = {**box_part(size, colour=(0.35, 0.75, 0.35, 1.0)), "solid": False}
     return body(name, [part], at, turn, fixed=True)
+
+
+def vessel(name: str, cavity: Cavity, wall: float, at: Numbers, **more: object) -> Table:
+    """Element kind `vessel` with that inside and walls of `wall` m; `more` are its other keys."""
+    return {
+        "kind": "vessel",
+        "name": name,
+        "sides": cavity.sides,
+        "apothem": cavity.apothem,
+        "height": cavity.rim,
+        "wall": wall,
+        "floor": cavity.floor,
+        "at": list(at),
+        **more,
+    }
+
+
+def grains(
+    count: int, radius: float, density: float, start: str, goal: str, **more: object
+) -> Table:
+    """Element kind `grains`: balls of `radius` m and `density` kg/m³, all in the vessel `start`,
+    whose level is seen in the vessel `goal`; `more` are its other keys."""
+    return {
+        "kind": "grains",
+        "name": "grains",
+        "count": count,
+        "radius": radius,
+        "mass": density * 4 / 3 * math.pi * radius**3,
+        "start": start,
+        "vessels": [start, goal],
+        "levels": [goal],
+        **more,
+    }

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.clock import NS_PER_S
 from hil.metrology.series import Series
@@ -35,6 +35,11 @@ from sim.tasks.metrology.touch import (
     stand_scene,
 )
 
+SLOWEST_HZ, FASTEST_HZ = 0.1, 20.0
+"""Of a sine: a loop of 100 Hz has five ticks for a wave of the fastest."""
+LEAST_N = 0.1
+"""The least force that is asked for: with none the finger would leave the gauge."""
+
 
 class TrackingParameters(Stand):
     """Force commands about `middle_n`: two tones together, steps of `step_n`, and sines of
@@ -45,12 +50,29 @@ class TrackingParameters(Stand):
     swing_n: float = Field(default=0.8, gt=0.1, le=2)
     step_n: float = Field(default=1.5, gt=0.1, le=3)
     sines_hz: tuple[float, ...] = Field(
-        default=(0.5, 1.0, 2.0, 4.0, 8.0), min_length=2, max_length=8
+        default=(0.5, 1.0, 2.0, 4.0, 8.0),
+        min_length=2,
+        max_length=8,
+        description="each within [0.1, 20] Hz",
     )
     longest_delay_s: float = Field(default=0.15, gt=0.02, le=1)
     declared_error_n: float = Field(default=0.4, gt=0, le=10)
     declared_delay_s: float = Field(default=0.05, gt=0, le=1)
     declared_bandwidth_hz: float = Field(default=4.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _can_be_pressed(self) -> TrackingParameters:
+        if not all(SLOWEST_HZ <= hz <= FASTEST_HZ for hz in self.sines_hz):
+            raise ValueError(
+                f"sines_hz = {list(self.sines_hz)} are each within"
+                f" [{SLOWEST_HZ:g}, {FASTEST_HZ:g}] Hz"
+            )
+        if self.swing_n > self.middle_n - LEAST_N:
+            raise ValueError(
+                f"swing_n = {self.swing_n:g}: a finger presses and cannot pull, so that about"
+                f" {self.middle_n:g} N it is within [0.1, {self.middle_n - LEAST_N:g}] N"
+            )
+        return self
 
     @property
     def ends_s(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.metrology.hand import Pull, coulomb_ratio, slip_resistance
 from hil.metrology.series import Series
@@ -33,6 +33,16 @@ class SlipParameters(Stand):
     slip_m: float = Field(default=0.001, ge=2e-4, le=0.002)
     declared_slip_n: float = Field(default=28.0, gt=0, le=1000)
     declared_ratio: float = Field(default=0.9, gt=0, le=2)
+
+    @model_validator(mode="after")
+    def _pulls_hard_enough(self) -> SlipParameters:
+        needed = self.declared_slip_n / self.rate_n_s
+        if self.longest_s < needed:
+            raise ValueError(
+                f"longest_s = {self.longest_s:g}: at {self.rate_n_s:g} N/s a pull comes to"
+                f" declared_slip_n = {self.declared_slip_n:g} N only within [{needed:g}, 120] s"
+            )
+        return self
 
     @property
     def cycle_s(self) -> float:

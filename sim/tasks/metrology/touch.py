@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.contracts import FloatArray
 from hil.metrology.hand import Touch, touch_sensitivity
@@ -53,6 +53,16 @@ class TouchParameters(Stand):
     deepest_m: float = Field(default=0.004, gt=0, le=0.006, description="where it gives up")
     contact_n: float = Field(default=0.05, gt=0, le=2, description="beyond the gauge's noise")
     declared_touch_n: float = Field(default=2.0, gt=0, le=50)
+
+    @model_validator(mode="after")
+    def _can_be_felt(self) -> TouchParameters:
+        most = self.stiffness_n_m * (self.deepest_m + self.off_m[0])
+        if self.felt_n > most:
+            raise ValueError(
+                f"felt_n = {self.felt_n:g}: where the gauge is lowest, {self.deepest_m:g} m deep is"
+                f" {most:g} N, and no more can be felt"
+            )
+        return self
 
     @property
     def cycle_s(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,6 @@ from sim.world import Placed, Surface, World
 STEP_HZ = 1000
 BOX = {"shape": "box", "size": [0.1, 0.1, 0.1]}
 DOWN = (0.0, 0.0, -1.0)
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World(STEP_HZ)
-    world.rebuild()
-    yield world
-    world.close()
 
 
 def mover(**table: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -23,14 +22,6 @@ STEP_HZ = 1000
 AT = (0.5, 0.0, 1.0)
 PADS = ((0.02, 0.0, 0.02), (-0.02, 0.0, 0.02), (0.0, 0.02, -0.02), (0.0, -0.02, -0.02))
 PULL: dict[str, object] = {"after_s": 0.4, "way": (2.0, 0.0, 0.0), "ramp_n_s": 40.0, "most_n": 12.0}
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World(STEP_HZ)
-    world.rebuild()
-    yield world
-    world.close()
 
 
 class Scene:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -144,14 +143,6 @@ def test_large_and_small_steps_lead_to_the_same(step: float, past: float) -> Non
     turned(fine, SEAT + past)
     turned(coarse, SEAT + past, step=step)
     assert coarse.angle == pytest.approx(fine.angle, abs=1e-6)
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World(1000)
-    world.rebuild()
-    yield world
-    world.close()
 
 
 def screw(**table: Any) -> ScrewSpec:

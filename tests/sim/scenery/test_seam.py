@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,6 @@ from sim.world import World
 
 STRENGTH, SPEED, HIGH = 3000.0, 0.1, 0.1
 BEGIN = -0.095
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World(1000)
-    world.rebuild()
-    yield world
-    world.close()
 
 
 def carton(**table: Any) -> SeamSpec:

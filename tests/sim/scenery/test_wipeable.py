@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -71,14 +70,6 @@ class Press:
         self._world.bullet.setJointMotorControl2(
             self.placed.uid, 0, mode, physicsClientId=self._world.client, **more
         )
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World(1000)
-    made.rebuild()
-    yield made
-    made.close()
 
 
 def spec(**more: object) -> WipeableSpec:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from manipulation import Tried, attempt, changed, digest, digest_elsewhere, without
+from manipulation import Tried, attempt, changed, digest, digest_elsewhere, failures, without
 from pydantic import ValidationError
 
 from hil.catalogue import load_scenario
@@ -72,7 +72,7 @@ def test_what_is_not_done_at_the_end_is_no_success(
 ) -> None:
     score = done.task.score(changed(done.episode, rows, **values), done.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def _failed(done: Tried, nodes: FloatArray) -> set[str]:
             values = {f"cable__n{node}__{axis}": nodes[:, node, place]}
             episode = changed(episode, slice(None), **values)  # type: ignore[arg-type]
     score = done.task.score(episode, done.parameters)
-    return {condition.name for condition in score.conditions if condition.ok is False}
+    return failures(score)
 
 
 @pytest.mark.parametrize(

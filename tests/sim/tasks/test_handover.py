@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from manipulation import Tried, attempt, changed, digest, digest_elsewhere, without
+from manipulation import Tried, attempt, changed, digest, digest_elsewhere, failures, without
 from pydantic import ValidationError
 
 from hil.task import Draw
@@ -83,8 +83,7 @@ def test_the_delay_counts_from_the_force_that_is_agreed_to_be_a_pull(done: Tried
     pulled = _row(done, "receiver.pull_n", done.parameters.pull_n)
     held = slice(pulled, pulled + 30)
     late = done.task.score(changed(done.episode, held, thing__robot_n=60.0), done.parameters)
-    failed = [condition.name for condition in late.conditions if condition.ok is False]
-    assert failed == [LATE]
+    assert failures(late) == {LATE}
     assert late.measures["pull_to_release_s"] == pytest.approx(30 / 125, abs=1e-3)
 
 
@@ -106,7 +105,7 @@ def test_what_is_not_handed_over_as_agreed_is_no_success(
 ) -> None:
     score = done.task.score(changed(done.episode, rows, **values), done.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from manipulation import Tried, attempt, changed, digest, digest_elsewhere, without
+from manipulation import Tried, attempt, changed, digest, digest_elsewhere, failures, without
 from pydantic import ValidationError
 
 from hil.errors import BadInput
@@ -63,7 +63,7 @@ def test_what_is_not_passed_on_as_agreed_is_no_success(
 ) -> None:
     score = done.task.score(changed(done.episode, rows, **values), done.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 def test_a_left_hand_that_is_slow_to_let_go_fails(done: Tried) -> None:
@@ -78,8 +78,7 @@ def test_a_left_hand_that_is_slow_to_let_go_fails(done: Tried) -> None:
         done.episode, rows, held__left_n=60.0, held__right_n=60.0, held__right_pull_n=25.0
     )
     score = done.task.score(longer, done.parameters)
-    failed = [condition.name for condition in score.conditions if condition.ok is False]
-    assert failed == ["let go within, of the pull"]
+    assert failures(score) == {"let go within, of the pull"}
 
 
 @pytest.mark.parametrize(

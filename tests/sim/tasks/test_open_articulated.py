@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from manipulation import Tried, attempt, changed, digest, digest_elsewhere, without
+from manipulation import Tried, attempt, changed, digest, digest_elsewhere, failures, without
 from pydantic import ValidationError
 
 from sim.tasks.kit.poses import from_vector
@@ -58,7 +58,7 @@ def test_what_is_not_done_at_the_end_is_no_success(
     tried = done(scenario)
     score = tried.task.score(changed(tried.episode, END, **values), tried.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 def test_a_drawer_that_slides_shut_again_was_not_opened() -> None:

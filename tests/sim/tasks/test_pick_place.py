@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from manipulation import Tried, attempt, changed, digest, digest_elsewhere, without
+from manipulation import Tried, attempt, changed, digest, digest_elsewhere, failures, without
 from pydantic import ValidationError
 
 from sim.tasks.pick_place import JOB, Parameters
@@ -40,7 +40,7 @@ def test_what_is_not_done_at_the_end_is_no_success(
 ) -> None:
     score = done.task.score(changed(done.episode, END, **values), done.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 def test_a_moment_at_the_goal_is_no_success(done: Tried) -> None:

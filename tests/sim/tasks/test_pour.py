@@ -16,7 +16,7 @@ from pathlib import Path
 import manipulation
 import numpy as np
 import pytest
-from manipulation import Tried, attempt, changed, digest, without
+from manipulation import Tried, attempt, changed, digest, failures, without
 from pydantic import ValidationError
 
 from hil import catalogue
@@ -102,7 +102,7 @@ def test_what_is_not_so_at_the_end_is_no_success(
 ) -> None:
     score = done.task.score(changed(done.episode, END, **values), done.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 @pytest.mark.parametrize(

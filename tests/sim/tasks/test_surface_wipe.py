@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import manipulation
 import numpy as np
 import pytest
-from manipulation import Tried, changed, digest, without
+from manipulation import Tried, changed, digest, failures, without
 from pydantic import ValidationError
 
 from hil.catalogue import load_rig
@@ -139,7 +139,7 @@ def test_what_is_not_done_well_is_no_success(
 ) -> None:
     score = done.task.score(changed(done.episode, rows, **values), done.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 @pytest.mark.parametrize(

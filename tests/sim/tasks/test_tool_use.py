@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from manipulation import Tried, attempt, changed, digest, digest_elsewhere, without
+from manipulation import Tried, attempt, changed, digest, digest_elsewhere, failures, without
 from pydantic import ValidationError
 
 from sim.tasks.kit.draws import number
@@ -57,7 +57,7 @@ def test_what_was_not_done_rightly_is_no_success(
     tried = done(scenario)
     score = tried.task.score(changed(tried.episode, rows, **values), tried.parameters)
     assert score.success is False
-    assert failed in {condition.name for condition in score.conditions if condition.ok is False}
+    assert failed in failures(score)
 
 
 @pytest.mark.parametrize(
