@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from drivers.bota.codec import BAUD as BOTA_BAUD
+from drivers.bota.codec import Decoder as BotaDecoder
 from drivers.can.codec import Version
 from drivers.can.decoder import ReplyDecoder
 from drivers.estop.codec import BAUD as ESTOP_BAUD
@@ -37,6 +39,16 @@ def _hear_estop(line: OpenLine, deadline: Deadline) -> Found | None:
         return None
     state = "released" if frames[-1].released else "pressed"
     return Found("estop-box", "estop-box", f"emergency stop box, {state}")
+
+
+def _hear_bota(line: OpenLine, deadline: Deadline) -> Found | None:
+    decoder = BotaDecoder()
+    heard = len(decoder.feed(line.heard))
+    while heard < _LISTENED_FRAMES and not deadline.expired:
+        heard += len(decoder.feed(line.port.read(deadline)))
+    if heard < _LISTENED_FRAMES:
+        return None
+    return Found("bota-ft", "bota-ft", "Bota Systems force and torque sensor, streaming")
 
 
 def _hear_numbers(line: OpenLine, deadline: Deadline) -> Found | None:
@@ -164,6 +176,7 @@ def _ask_relay(line: OpenLine, deadline: Deadline) -> Found | None:
 
 
 ESTOP = Probe("estop-box", (ESTOP_BAUD,), _hear_estop, listens=True, rank=10)
+BOTA = Probe("bota-ft", (BOTA_BAUD,), _hear_bota, listens=True, rank=11)
 NUMBERS = Probe("load-cell", (115_200, 9600), _hear_numbers, listens=True, rank=90)
 AGENT = Probe("terminal-agent", (115_200,), _ask_agent, rank=30)
 BOARD = Probe("mlperf-tiny", (115_200,), _ask_board, rank=40)

@@ -91,6 +91,15 @@ class JointEmulator(Emulator, Protocol):
         ...
 
 
+@runtime_checkable
+class PlantSensor(Emulator, Protocol):
+    """An emulator that measures what is true in the plant."""
+
+    def fit(self, plant: object) -> None:
+        """Measure in this plant from now on. Errors: BadInput for one it cannot measure in."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hosted:
     """Entry point of an emulator inside the twin's process.

@@ -13,7 +13,7 @@ from hil.clock import NS_PER_S, Clock, WallClock
 from hil.errors import BadInput
 from sim.twin.bench import Bench, Plant, mount
 from sim.twin.config import HostConfig
-from sim.twin.emulator import Emulator, JointEmulator, Scalar
+from sim.twin.emulator import Emulator, JointEmulator, PlantSensor, Scalar
 from sim.twin.pacing import StepGrid
 from sim.twin.scene_desk import SceneDesk
 from sim.twin.scene_server import SceneServer
@@ -47,11 +47,19 @@ class PacedBench:
         self._clock = clock
         self.grid = StepGrid(round(bench.plant.step_s * NS_PER_S), clock.now_ns())
 
-    def step(self) -> None:
-        """Take the step that is due, if one is. Errors: HarnessError where physics blows up."""
-        if self.grid.due(self._clock.now_ns()):
+    def step(self, answers_end_ns: int) -> None:
+        """Take the step that is due, if one is. Errors: HarnessError where physics blows up.
+
+        A step that is late by less than a period gives way to answers that are on the wire until
+        `answers_end_ns`, if that is within a period: a device answers while the world moves,
+        and a step in between would hold up its bytes. The steps catch up afterwards.
+        """
+        now_ns, grid = self._clock.now_ns(), self.grid
+        if now_ns < answers_end_ns < min(now_ns, grid.next_ns) + grid.period_ns:
+            return
+        if grid.due(now_ns):
             self._bench.step()
-            self.grid.done()
+            grid.done()
 
     def counters(self) -> dict[str, int]:
         """How well the plant keeps pace."""
@@ -89,12 +97,15 @@ class Loop:
             self._bench.grid.restart(self._clock.now_ns())
         while not stop.is_set:
             if self._bench is not None:
-                self._bench.step()
+                self._bench.step(self._answers_end_ns())
             self._advance()
             readable, writable = self._wait(lifeline)
             if lifeline in readable and not os.read(lifeline, 4096):
                 stop.set()
             self._serve(readable, writable)
+
+    def _answers_end_ns(self) -> int:
+        return max((one.answers_end_ns() for one in self._stations.values()), default=0)
 
     def _advance(self) -> None:
         """Let every emulator do and send what is due."""
@@ -185,13 +196,25 @@ def serve(
 def _bench(plant: Plant | None, emulators: Mapping[str, Emulator]) -> Bench | None:
     movers = moving(emulators)
     if plant is not None:
-        return Bench(plant, mount(plant, movers))
+        bench = Bench(plant, mount(plant, movers))
+        _fit_sensors(plant, emulators)
+        return bench
     if movers:
         raise BadInput(
             f"twin.ports.{', twin.ports.'.join(movers)}: moves joints, and the twin has no plant",
             'name one in [twin]: plant = "axes" has whatever joints are driven',
         )
     return None
+
+
+def _fit_sensors(plant: Plant, emulators: Mapping[str, Emulator]) -> None:
+    """Errors: BadInput naming the port of a sensor that cannot measure in this plant."""
+    for name, emulator in emulators.items():
+        if isinstance(emulator, PlantSensor):
+            try:
+                emulator.fit(plant)
+            except BadInput as error:
+                raise BadInput(f"twin.ports.{name}: {error.message}", error.remedy) from error
 
 
 def moving(emulators: Mapping[str, Emulator]) -> dict[str, JointEmulator]:

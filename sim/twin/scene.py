@@ -101,7 +101,7 @@ class PlantScene:
         return {name: np.asarray(pose, dtype=np.float64) for name, pose in poses.items()}
 
     def witness(self, deadline: Deadline) -> Mapping[str, float]:
-        seen = _map(self._client.ask("witness", deadline))
+        seen = _map(self._client.ask("witness", deadline, {"until_ns": deadline.at_ns}))
         return {name: float(value) for name, value in seen.items()}
 
     def picture(self, deadline: Deadline) -> NDArray[np.uint8] | None:

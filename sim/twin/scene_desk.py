@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import hil
-from hil.errors import BadInput, Blame, CapabilityMissing, HilError
+from hil.clock import WallClock
+from hil.errors import BadInput, Blame, CapabilityMissing, DeadlineMissed, HilError
 from sim.twin import wire
 from sim.twin.bench import Plant, Scenery, SelfChecking
 from sim.twin.config import HostConfig
@@ -33,6 +34,7 @@ class SceneDesk:
     ) -> None:
         self._config = config
         self._plant = plant
+        self._clock = WallClock()
         self._stations = {station.name: station for station in stations}
         self._status = status
         self._operations: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
@@ -42,7 +44,7 @@ class SceneDesk:
             "control": self._control,
             "arrange": self._arrange,
             "track": lambda _: self._track(),
-            "witness": lambda _: self._witness(),
+            "witness": self._witness,
             "picture": lambda _: wire.pack_array(self._scenery().picture()),
             "self_check": lambda _: self._self_check(),
             "fault": lambda args: self._servo_bus().emulator.control({"faults": args}),
@@ -96,7 +98,15 @@ class SceneDesk:
     def _track(self) -> dict[str, list[float]]:
         return {name: pose.tolist() for name, pose in self._scenery().track().items()}
 
-    def _witness(self) -> dict[str, float]:
+    def _witness(self, args: Mapping[str, Any]) -> dict[str, float]:
+        """What happened since the last call; it stays for the next one where this one comes
+        after `until_ns` (of the machine's monotonic clock), when nobody waits for it any more.
+
+        Errors: DeadlineMissed.
+        """
+        until_ns = args.get("until_ns")
+        if isinstance(until_ns, int) and self._clock.now_ns() > until_ns:
+            raise DeadlineMissed("scene link: witness was asked too late to be heard")
         return {name: float(value) for name, value in self._scenery().witness().items()}
 
     def _self_check(self) -> list[dict[str, Any]]:

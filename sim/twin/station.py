@@ -22,6 +22,7 @@ class Station:
         self.emulator = emulator
         self._port = PtyPort(emulator.baud)
         self.path = self._port.path
+        self._answers_end_ns = 0
 
     def fileno(self) -> int:
         """Descriptor to wait on for input."""
@@ -37,7 +38,13 @@ class Station:
     def take(self, now_ns: int) -> None:
         """Hand to the emulator what the client has written. Errors: RigError."""
         data = self._port.read()
-        self._port.send(self.emulator.receive(data, now_ns, self._port.line_baud()))
+        answers = self.emulator.receive(data, now_ns, self._port.line_baud())
+        self._answers_end_ns = max([self._answers_end_ns, *(one.end_ns for one in answers)])
+        self._port.send(answers)
+
+    def answers_end_ns(self) -> int:
+        """When the last byte that somebody asked for has left, in the past where none is due."""
+        return self._answers_end_ns
 
     def advance(self, now_ns: int) -> None:
         """Let the emulator do what is due, and send the bytes whose time has come.

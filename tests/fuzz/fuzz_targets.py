@@ -243,6 +243,32 @@ def _text_lines() -> list[bytes]:
     return ["\r\n".join(said).encode() + b"\n", *(line.encode() + b"\r" for line in said)]
 
 
+def bota() -> Feeder:
+    """Frames and answers of a force sensor, with what reads them."""
+    from drivers.bota.codec import AnswerDecoder, Decoder
+    from drivers.bota.stream import Newest
+
+    class Reading(Decoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self._newest = Newest()
+
+        def feed(self, data: bytes) -> list[Any]:
+            frames = super().feed(data)
+            self._newest.take(frames, 1_000_000_000)
+            self._newest.sample(1_000_000_000)
+            return frames
+
+    return _Together(Reading(), AnswerDecoder())
+
+
+def _bota_streams() -> list[bytes]:
+    from drivers.bota.codec import Frame, encode
+
+    frames = [Frame(n % 16, (1.5, -2.0, 30.0, 0.1, 0.0, -0.5), 1250 * n, 25.0) for n in range(4)]
+    return [b"".join(map(encode, frames)), encode(frames[1]) + b"r,0,C,0\r\nr,0,c,0\r\n"]
+
+
 TARGETS: dict[str, Target] = {
     "dynamixel2": Target(dynamixel2, lambda: _hex_streams("dynamixel_protocol2.json"), 1024),
     "dynamixel2-usual": Target(
@@ -256,6 +282,7 @@ TARGETS: dict[str, Target] = {
     "damiao-bridge": Target(damiao_bridge, lambda: _hex_streams("damiao_can.json"), 64),
     "mlperf-tiny": Target(mlperf_tiny, lambda: _text_streams("mlperf_tiny.json"), 4096),
     "terminal": Target(terminal, lambda: _hex_streams("terminal_agent.json"), 4096),
+    "bota": Target(bota, _bota_streams, 44),
     "estop": Target(estop, _estop_streams, 16),
     "adb": Target(adb, _adb_streams, 200_000),
     "text-line": Target(text_line, _text_lines, 4096),

@@ -75,6 +75,7 @@ class Actuator:
             raise HarnessError(f"the table of the {table.model} has no figures of its motor")
         self._data = table.motor
         self._turn = table.counts_per_turn
+        self._first = _first_count(table)
         self._zero = mounting.zero_count
         self.sign = mounting.sign
         self._count = mounting.sign * table.radians_per_count  # rad, signed
@@ -102,7 +103,7 @@ class Actuator:
     def wrap(self) -> None:
         """Bring the position back into one turn, as power-up and CLEAR do."""
         self._shift = 0
-        self._shift = -(self.counts // self._turn) * self._turn
+        self._shift = -((self.counts - self._first) // self._turn) * self._turn
 
     @property
     def counts(self) -> int:
@@ -155,6 +156,13 @@ class Actuator:
         speed = min(orders.speed, self._data.no_load_speed)
         target = self._profile.step(goal, speed, orders.acceleration, dt)
         return Drive(target, min(orders.torque, 1.0) * self._data.stall_torque, enabled=True)
+
+
+def _first_count(table: Table) -> int:
+    """The first count of the turn in which a motor finds itself at power-up: 0, or half a turn
+    below it where the model has its zero in the middle."""
+    name = "min_position_limit"
+    return table[name].lowest if name in table else 0
 
 
 def limit(registers: RegisterFile, name: str) -> float:

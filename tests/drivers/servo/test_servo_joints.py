@@ -13,6 +13,8 @@ from drivers.servo import joints
 from drivers.servo.joints import JointCalibration, RobotFolder
 from hil.errors import BadInput
 
+SEVERAL_TURNS = (4, 5)
+"""Operating modes of joints that may turn further than once round."""
 ROW = '{ name = "a", id = 1, lower = -1.0, upper = 1.0, velocity = 2.0, zero_count = 2048, sign = 1'
 
 
@@ -70,8 +72,11 @@ def test_calibration_moves_zero_and_sign() -> None:
 def test_robots_of_the_folder_are_within_their_motors(model: str) -> None:
     robot = load_robot(model)
     low, high = robot.scale.counts_within(robot.limits.lower, robot.limits.upper)
-    for table, least, most in zip(robot.tables, low, high, strict=True):
-        assert 0 <= least < most <= table.counts_per_turn - 1
+    for joint, table, least, most in zip(robot.joints, robot.tables, low, high, strict=True):
+        name = "goal_position" if joint.mode in SEVERAL_TURNS else "max_position_limit"
+        ends = table[name if name in table else "goal_position"]
+        assert ends.highest is not None
+        assert ends.lowest <= least < most <= ends.highest
         assert table.motor is not None
     assert all(
         joint.velocity <= table.motor.no_load_speed + 0.01

@@ -13,13 +13,13 @@ from hosting import Shaft, connect, served
 from numpy.typing import NDArray
 
 from drivers.transport.posix import open_serial
-from hil.clock import Deadline, WallClock
+from hil.clock import NS_PER_MS, Deadline, VirtualClock, WallClock
 from hil.contracts import FloatArray
 from hil.errors import BadInput, CapabilityMissing
 from sim.twin.bench import Bench, build_plant, mount
 from sim.twin.config import HostConfig, HostedPort
 from sim.twin.emulator import Body, Drive, Emulator, Scalar
-from sim.twin.host import StopFlag, serve
+from sim.twin.host import PacedBench, StopFlag, serve
 from sim.twin.pacing import Transmission
 
 Within = Callable[[float], Deadline]
@@ -103,6 +103,20 @@ class Told(Shaft):
 def config(*names: str, plant: str | None = None) -> HostConfig:
     ports = tuple(HostedPort(name=name, emulator="any") for name in names)
     return HostConfig(plant=plant, ports=ports, scene_port="scene")
+
+
+def test_a_step_gives_way_to_answers_on_the_wire_but_not_for_longer_than_a_period() -> None:
+    plant, clock = Shaft(), VirtualClock()
+    paced = PacedBench(Bench(plant, []), clock)  # of 1 kHz
+    answers_end_ns = NS_PER_MS + NS_PER_MS // 2
+    for now_us, steps in ((900, 0), (1000, 0), (1400, 0), (1500, 1), (2000, 2)):
+        clock.sleep_until(now_us * 1000)
+        paced.step(answers_end_ns)
+        assert plant.steps == steps
+    clock.sleep_until(3 * NS_PER_MS)
+    paced.step(5 * NS_PER_MS)  # a long answer, which has to be sent between steps
+    assert plant.steps == 3
+    assert paced.counters()["skipped_steps"] == 0
 
 
 def test_motors_of_several_devices_meet_at_one_plant() -> None:

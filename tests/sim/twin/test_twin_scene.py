@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hosting import Shaft, connect, served
 
 from drivers.transport.posix import open_serial
 from hil import plugins
@@ -154,3 +155,25 @@ def test_the_port_answers_at_its_own_rate_only(
     finally:
         port.close()
     assert scene.port_status("servo-bus", within(5))["unheard_bytes"] == before + 6
+
+
+class Counting(Shaft):
+    """Tells how often it was asked what happened."""
+
+    asked = 0
+
+    def witness(self) -> dict[str, float]:
+        self.asked += 1
+        return {"asked": float(self.asked)}
+
+
+def test_what_happened_is_kept_where_nobody_waits_for_the_answer(
+    clock: WallClock, within: Within
+) -> None:
+    plant = Counting()
+    with served(plant) as (ports, _, _):
+        scene = connect(ports["scene"], clock, within)
+        with pytest.raises(DeadlineMissed):
+            scene.witness(within(-1.0))
+        assert scene.witness(within(10))["asked"] == 1
+        scene.close()

@@ -1,0 +1,1 @@
+"""Force and torque sensors of Bota Systems on a serial line."""
