@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +136,16 @@ class EmbodiedTask(Task, Protocol):
 
     def finished(self, witness: Mapping[str, float]) -> bool:
         """True once nothing that happens later can change the score for the better."""
+        ...
+
+
+@runtime_checkable
+class Briefs(Protocol):
+    """A job whose network is told, beside what it sees, what an episode asks."""
+
+    def briefed(self, draw: Draw) -> EmbodiedTask:
+        """The job as such a network sees and answers it. It is told no more of the draw than an
+        expert."""
         ...
 
 

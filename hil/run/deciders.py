@@ -17,7 +17,7 @@ from hil.run.chance import RandomAnswers, random_policy
 from hil.run.embodied import Policy, expert_policy, model_policy, null_policy
 from hil.run.overlap import Overlap, OverlappedAnswers, OverlappedPolicy, overlap_with
 from hil.run.stimulus import Answerer, FixedAnswer, ModelAnswers
-from hil.task import Draw, EmbodiedTask, StimulusTask
+from hil.task import Briefs, Draw, EmbodiedTask, StimulusTask
 
 
 def role_of(planned: PlannedScenario, capability: str) -> str:
@@ -68,6 +68,8 @@ def policy_of(
         arm = bench.joints(role_of(planned, "joints"))
         envelope = Envelope.of(arm, bench.require_limits())
         return random_policy(envelope, planned.scenario.loop.period_ns / NS_PER_S, chance)
+    if isinstance(task, Briefs):
+        task = task.briefed(draw)
     if overlap is not None:
         return OverlappedPolicy(task, overlap)
     return model_policy(task, bench.inference(role_of(planned, "inference")))

@@ -1,9 +1,8 @@
 """Lessons of a scripted expert: episodes in the product's own loop, with what a network would
-have seen and what the script says to it.
+have seen and where the script wants the tools.
 
-The script plays along as a ghost whoever drives: it goes on in its story and says in every tick
-where the targets should be now. How far it is in the story is what a network has to remember; it
-is told as the number of the script's moves that have begun, and how long the last one has lasted.
+How far a script is in its story is what a network has to remember; it is told as the number of
+the script's moves that have begun, and how long the last one has lasted.
 """
 
 from __future__ import annotations
@@ -16,18 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.catalogue import load_rig
-from hil.contracts import FloatArray, ModelImage
+from hil.contracts import FloatArray
 from hil.errors import BadInput
 from hil.plan.freeze import Plan, freeze, single
 from hil.run.trial import run_trial
 from hil.task import Draw, Expert, View
 from models.runtime import Network
+from sim.tasks.kit.brief import arms_of
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.script import Desk, scripted
-
-STRETCH_TICKS, NOISE_RAD, NOISY_SHARE = 10, 0.01, 0.3
-"""How long one of expert and learner drives, and the noise on the targets in some of these
-stretches: what is never disturbed is never seen to be put right."""
+from sim.tasks.tool_use import ToolUse
 
 Table = NDArray[np.float32]
 
@@ -40,42 +37,16 @@ class Course:
     rig: str
 
 
-@dataclass(frozen=True)
-class Tempo:
-    """How long each of the script's moves lasts on average, in ticks: makes of a place in the
-    story a number in 0 .. 1."""
-
-    ticks: tuple[float, ...]
-
-    def progress(self, stage: int, since: int) -> float:
-        """Of the `since`-th tick of move number `stage`."""
-        last = len(self.ticks) - 1
-        share = min(0.9, since / max(1.0, self.ticks[min(stage, last)]))
-        return min(1.0, (min(stage, last) + share) / len(self.ticks))
-
-
-@dataclass(frozen=True)
-class Pupil:
-    """A network in training, in a form that goes to other processes."""
-
-    content: bytes
-    tempo: Tempo
-    share: float
-    """Of the stretches in which it drives."""
-
-
 @dataclass
 class Notebook:
-    """One lesson: names of the observation's numbers, and lists over the ticks: observation (m,),
-    label (n,) as share of the action limit, the move's number and since when, what was
-    remembered (absent: NaN)."""
+    """One lesson: names of the numbers of observation and answer, and lists over the ticks:
+    observation (m,), the script's answer (k,), and the number of its move."""
 
     channels: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     observations: list[Table] = field(default_factory=list)
-    labels: list[FloatArray] = field(default_factory=list)
+    labels: list[Table] = field(default_factory=list)
     stages: list[int] = field(default_factory=list)
-    since: list[int] = field(default_factory=list)
-    remembered: list[float] = field(default_factory=list)
     success: bool = False
 
 
@@ -92,100 +63,81 @@ class Taught(Job[Any]):
 
 def plan_of(course: Course, seed: int, episodes: int = 1) -> Plan:
     """Episodes of the course's scenario. Errors: BadInput for an unknown one, or one whose
-    archetype is no job with a script."""
+    archetype is no job of an arm with a script."""
     rig, path = load_rig(course.rig)
     plan = freeze(single(course.scenario, episodes), "0" * 64, rig, path, seed, "expert")
-    if not isinstance(_planned(plan).task, Job):
-        raise BadInput(
-            f"scenario {course.scenario!r} is no job of sim.tasks.kit",
-            "its archetype has a training script of its own",
-        )
+    job_of(plan)
     return plan
 
 
-def lesson(seed: int, course: Course, pupil: Pupil | None) -> Notebook:
-    """One episode: the expert drives, with `pupil` in its share of the stretches."""
-    plan = plan_of(course, seed)
+def job_of(plan: Plan) -> Job[Any]:
+    """The job of a plan of one scenario, and of its kind where an archetype has several."""
     planned = _planned(plan)
-    job: Job[Any] = planned.task
-    book = Notebook()
-    rng = np.random.default_rng([seed, 1])
+    task = planned.task
+    if isinstance(task, ToolUse):
+        task = task.jobs[planned.parameters.kind]
+    if not isinstance(task, Job):
+        raise BadInput(
+            f"scenario {planned.scenario.id!r} is no job of sim.tasks.kit",
+            "its archetype has a training script of its own",
+        )
+    if not arms_of(task.robot):
+        raise BadInput(
+            f"scenario {planned.scenario.id!r}: {task.robot.name} has no arm",
+            "its archetype has a training script of its own",
+        )
+    return task
+
+
+def lesson(seed: int, course: Course) -> Notebook:
+    """One episode of the expert, and what a network would have been shown."""
+    plan = plan_of(course, seed)
+    job, book = job_of(plan), Notebook()
 
     def lead(draw: Draw) -> Expert:
-        return _Lead(job, draw, pupil, rng, book)
+        return _noting(job, draw, book)
 
-    taught = Taught(**{one.name: getattr(job, one.name) for one in fields(Job)}, lead=lead)
-    book.success = _succeeds(_with(plan, replace(planned, task=taught)))
+    book.success = _succeeds(plan, lead)
     return book
 
 
-def success(seed: int, course: Course, content: bytes, name: str, sha256: str) -> bool:
-    """Whether a finished network does a fresh episode, as `hil run` would run it."""
+def success(seed: int, course: Course, content: bytes) -> bool:
+    """Whether a network does a fresh episode, its answers coming at once."""
     plan = plan_of(course, seed)
-    planned = replace(_planned(plan), model=ModelImage(name, content, sha256, {}))
-    return _succeeds(replace(_with(plan, planned), policy="model"))
+    network = Network(content, {})
+    return _succeeds(plan, lambda draw: driven(job_of(plan).briefed(draw), network))
 
 
-class _Lead:
-    """Expert and pupil by turns."""
+def driven(job: Job[Any], network: Network) -> Expert:
+    """A network as whoever decides in one episode of a job that was briefed."""
+    memory: FloatArray = np.zeros(0)
 
-    def __init__(
-        self,
-        job: Job[Any],
-        draw: Draw,
-        pupil: Pupil | None,
-        rng: np.random.Generator,
-        book: Notebook,
-    ) -> None:
-        self._job, self._pupil, self._rng, self._book = job, pupil, rng, book
-        self._desk = Desk()
-        self._ghost = scripted(job.script(draw, job.robot), self._desk)
-        self._network = None if pupil is None else Network(pupil.content, {})
-        self._memory = 0.0
-        self._stage, self._since = 0, 0
-        self._learner = False
-        self._noise = np.zeros(len(job.robot.motors))
+    def decide(view: View) -> FloatArray:
+        nonlocal memory
+        seen = job.observe(replace(view, memory=memory))
+        outputs = network.run(network.prepare(seen))
+        memory = outputs["memory"][0].astype(np.float64)
+        return job.act(outputs, view)
 
-    def __call__(self, view: View) -> FloatArray:
-        if view.tick % STRETCH_TICKS == 0:
-            self._turn()
-        seen = replace(view, memory=np.array([self._memory]))
-        observation = self._job.observe(seen)["observation"]
-        if not self._book.channels:
-            self._book.channels = self._job.channels(view)
-        target = self._ghost(view)
-        self._note(observation[0], target - view.target)
-        if self._network is None or not self._learner:
-            if self._pupil is not None:
-                self._memory = self._pupil.tempo.progress(self._stage, self._since)
-            return target + self._noise
-        outputs = self._network.run(self._network.prepare({"observation": observation}))
-        self._memory = float(outputs["memory"][0, 0])
-        return self._job.act(outputs, view) + self._noise
-
-    def _turn(self) -> None:
-        rng, pupil = self._rng, self._pupil
-        self._learner = pupil is not None and bool(rng.random() < pupil.share)
-        noisy = rng.random() < NOISY_SHARE
-        self._noise = rng.normal(0.0, NOISE_RAD, len(self._noise)) * noisy
-
-    def _note(self, observation: Table, change: FloatArray) -> None:
-        book, stage = self._book, self._desk.stage
-        self._since = self._since + 1 if stage == self._stage else 0
-        self._stage = stage
-        book.observations.append(observation)
-        book.labels.append(np.clip(change / self._job.action_limit, -1.0, 1.0))
-        book.stages.append(stage)
-        book.since.append(self._since)
-        book.remembered.append(np.nan if self._pupil is None else self._memory)
+    return decide
 
 
-def tempo_of(books: list[Notebook]) -> Tempo:
-    """Mean lengths of the moves in the lessons that went well."""
-    good = [book for book in books if book.success] or books
-    last = max(max(book.stages) for book in good)
-    lengths = [[book.stages.count(stage) for book in good] for stage in range(last + 1)]
-    return Tempo(tuple(float(np.mean([n for n in row if n] or [1])) for row in lengths))
+def _noting(job: Job[Any], draw: Draw, book: Notebook) -> Expert:
+    told = job.briefed(draw)
+    assert told.brief is not None  # it has arms
+    brief, desk = told.brief, Desk()
+    script = scripted(job.script(draw, job.robot), desk)
+
+    def decide(view: View) -> FloatArray:
+        if not book.channels:
+            book.channels, book.answers = told.channels(view), brief.answers()
+        book.observations.append(told.observe(view)["observation"][0])
+        target = script(view)
+        book.labels.append(brief.reach_of(target).astype(np.float32))
+        book.stages.append(desk.stage)
+        return target
+
+    return decide
 
 
 def _planned(plan: Plan) -> Any:
@@ -193,13 +145,14 @@ def _planned(plan: Plan) -> Any:
     return planned
 
 
-def _with(plan: Plan, planned: Any) -> Plan:
-    return replace(plan, scenarios={planned.scenario.id: planned})
-
-
-def _succeeds(plan: Plan) -> bool:
-    planned = _planned(plan)
+def _succeeds(plan: Plan, lead: Callable[[Draw], Expert]) -> bool:
+    planned, job = _planned(plan), job_of(plan)
+    taught: Any = Taught(**{one.name: getattr(job, one.name) for one in fields(Job)}, lead=lead)
+    if isinstance(planned.task, ToolUse):
+        taught = replace(planned.task, jobs={**planned.task.jobs, planned.parameters.kind: taught})
+    changed = replace(planned, task=taught)
+    plan = replace(plan, scenarios={planned.scenario.id: changed})
     attempt = run_trial(plan, plan.episodes[0], lambda: None).attempt
     if attempt is None:
         return False
-    return planned.task.score(attempt.episode, planned.parameters).success is True
+    return taught.score(attempt.episode, planned.parameters).success is True

@@ -77,6 +77,9 @@ class ToolUse:
     def act(self, outputs: Mapping[str, NDArray[np.float32]], view: View) -> FloatArray:
         return self._any().act(outputs, view)
 
+    def briefed(self, draw: Draw) -> Job[Any]:
+        return self._of(draw).briefed(draw)
+
     def expert(self, draw: Draw) -> Expert:
         return self._of(draw).expert(draw)
 

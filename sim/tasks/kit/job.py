@@ -6,13 +6,14 @@ poses in the order of their names (each as position and, where it has one, yaw a
 cosine, or the quaternion with w >= 0), sensors in the order of their roles with what is absent
 as 0 and a flag a value, the time in s, and what the network handed on to itself in its output
 `memory` (1, k), 0 at first; `action` (1, n) is the change of every target in this tick, as a
-share of `action_limit` in -1 .. 1.
+share of `action_limit` in -1 .. 1. An arm's network may be told what the episode asks, and then
+sees and answers as `sim.tasks.kit.brief` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypeVar, cast
 
@@ -25,6 +26,7 @@ from hil.errors import HarnessError, ModelRefused
 from hil.record.format import Episode
 from hil.task import Condition, Draw, Expert, Score, View
 from sim.robots.model import Robot
+from sim.tasks.kit.brief import Brief
 from sim.tasks.kit.script import Script, scripted
 from sim.tasks.kit.seen import Seen
 
@@ -56,6 +58,7 @@ class Job(Generic[P]):
         tracks: whether the tracker is asked in every tick.
         action_limit: rad, the most by which a network moves a target in a tick.
         memory: how many numbers a network may hand on to itself.
+        brief: what this episode asks, where a network is told.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Job(Generic[P]):
     tracks: bool = True
     action_limit: float = 0.05
     memory: int = 1
+    brief: Brief | None = None
     kind: str = "embodied"
 
     @cached_property
@@ -99,7 +103,14 @@ class Job(Generic[P]):
     def start_pose(self, draw: Draw) -> FloatArray:
         return np.array(cast(list[float], draw["start"]), dtype=np.float64)
 
+    def briefed(self, draw: Draw) -> Job[P]:
+        """This job as a network sees it that is told what an episode asks."""
+        brief = Brief.of(draw, self.robot)
+        return self if brief is None else replace(self, brief=brief)
+
     def observe(self, view: View) -> Mapping[str, NDArray[np.float32]]:
+        if self.brief is not None:
+            return self.brief.observe(view)
         position = view.joints.position
         parts = [position, view.target - position]
         parts += [_plain(view.tracked[name]) for name in sorted(view.tracked)]
@@ -112,6 +123,8 @@ class Job(Generic[P]):
 
     def channels(self, view: View) -> list[str]:
         """Names of the numbers in `observe` of such a view, for a network's card."""
+        if self.brief is not None:
+            return self.brief.channels(view)
         names = [f"{name}.position_rad" for name in self.robot.names]
         names += [f"{name}.target_less_position_rad" for name in self.robot.names]
         for name in sorted(view.tracked):
@@ -125,6 +138,13 @@ class Job(Generic[P]):
         return [*names, "elapsed_s", *(f"memory.{i}" for i in range(self.memory))]
 
     def act(self, outputs: Mapping[str, NDArray[np.float32]], view: View) -> FloatArray:
+        if self.brief is not None:
+            if "reach" not in outputs:
+                raise ModelRefused(
+                    f"the network answers {', '.join(sorted(outputs))} and no 'reach'",
+                    f"{self.name} is told what is asked, and answers where its tools have to be",
+                )
+            return self.brief.act(outputs["reach"], view)
         change = outputs["action"].astype(np.float64).reshape(len(view.target))
         return np.asarray(view.target + self.action_limit * np.clip(change, -1.0, 1.0))
 
