@@ -7,16 +7,16 @@ import math
 import numpy as np
 
 from hil.contracts import FloatArray
-from sim.tasks.kit.seen import BoolArray, Seen, all_of
+from sim.tasks.kit.seen import BoolArray, Seen, all_of, most
 
 
 def leaned(seen: Seen, name: str) -> float | None:
     """Largest angle of a body's own z from the vertical, rad; None where it was not observed."""
     turns = seen.turns(name)
-    if turns is None or not len(turns):
+    if turns is None:
         return None
     x, y, _, _ = turns.T
-    return float(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1.0, 1.0)).max())
+    return most(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1.0, 1.0)))
 
 
 def above(values: FloatArray | None, limit: float) -> BoolArray | None:

@@ -27,7 +27,7 @@ from sim.tasks.kit.job import Job
 from sim.tasks.kit.poses import yaw_of
 from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, uniform, within
 from sim.tasks.kit.script import Desk, Moves, Script
-from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
+from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time, most
 from sim.tasks.kit.things import Table, body, box_part, mark
 
 PALM_M = hand4.PLAN.palm_height
@@ -177,7 +177,7 @@ def _conditions(seen: Seen, draw: Draw, asked: Parameters) -> tuple[Condition, .
     found = (
         at_most("face from upright", seen.end(tilt), asked.tolerance_rad, "rad"),
         at_most("drift", seen.end(drift), asked.drift_m, "m"),
-        at_most("fell by", None if fell is None else float(fell.max()), DROP_M, "m"),
+        at_most("fell by", most(fell), DROP_M, "m"),
         at_least("turned and at rest at the end", seen.held_s(there), asked.hold_s, "s"),
         in_time("turned within", seen, there, asked.cycle_limit_s),
     )

@@ -21,7 +21,7 @@ from sim.robots import panda
 from sim.tasks.kit.draws import number, pose_of
 from sim.tasks.kit.job import Job
 from sim.tasks.kit.poses import moved
-from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
+from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time, most
 from sim.tasks.pour_script import script
 from sim.tasks.pour_things import Parameters, scene
 
@@ -48,10 +48,6 @@ def _share(count: FloatArray | None, wanted: float, whole: float) -> FloatArray 
     return None if count is None else np.abs(count - wanted) / whole
 
 
-def _peak(values: FloatArray | None) -> float | None:
-    return None if values is None or not len(values) else float(values.max())
-
-
 def _conditions(seen: Seen, draw: Draw, asked: Parameters) -> tuple[Condition, ...]:
     wanted = number(draw, "asked")
     error = _share(seen.column("grains.in_cup"), wanted, wanted)
@@ -75,7 +71,7 @@ def _conditions(seen: Seen, draw: Draw, asked: Parameters) -> tuple[Condition, .
         at_most("jug tilted at the end", seen.end(tilt), JUG_TILT_RAD, "rad"),
         at_least("filled, put back and released", seen.held_s(there), asked.hold_s, "s"),
         at_most("cup moved", moved(seen, draw, "cup"), CUP_MOVED_M, "m"),
-        at_most("cup tilted", _peak(_tilt(seen, "cup")), CUP_TILT_RAD, "rad"),
+        at_most("cup tilted", most(_tilt(seen, "cup")), CUP_TILT_RAD, "rad"),
         in_time("done within", seen, there, asked.cycle_limit_s),
     )
 

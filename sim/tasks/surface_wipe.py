@@ -185,10 +185,11 @@ def _inside(seen: Seen) -> float | None:
     """Share of the time in contact for which the force was within the band; 0 where nothing
     touched."""
     touched, out = seen.column(f"{NAME}.contact_s"), seen.column(f"{NAME}.out_s")
-    if touched is None or out is None or np.isnan(touched + out).any():
+    if touched is None or out is None or np.isnan(touched + out).all():
         return None
-    whole = float(touched.sum())
-    return 1.0 - float(out.sum()) / whole if whole > 0 else 0.0
+    # a scene that was asked too late for one row tells of its time in the next
+    whole = float(np.nansum(touched))
+    return 1.0 - float(np.nansum(out)) / whole if whole > 0 else 0.0
 
 
 def _over(values: FloatArray | None, limit: float) -> np.ndarray | None:

@@ -23,7 +23,7 @@ from sim.tasks.kit.job import Job
 from sim.tasks.kit.poses import turned_down, yaw_of
 from sim.tasks.kit.ranges import Range, TaskTable, Tracker, about_z, uniform, within
 from sim.tasks.kit.script import Desk, Hand, Moves, Script
-from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time
+from sim.tasks.kit.seen import Seen, all_of, at_least, at_most, in_time, most
 from sim.tasks.kit.wrist import Wrist
 
 SHALLOWEST_M, DEEPEST_M = 0.002, 0.006
@@ -169,7 +169,7 @@ def _conditions(seen: Seen, _draw: Draw, asked: Parameters) -> tuple[Condition, 
 
 def _measures(seen: Seen, _draw: Draw, _asked: Parameters) -> Mapping[str, float | None]:
     at = seen.columns("carton")
-    moved = None if at is None else float(np.linalg.norm(at - at[0], axis=1).max())
+    moved = None if at is None else most(np.linalg.norm(at - at[0], axis=1))
     return {
         "peak press on the carton, N": seen.peak("carton.robot_peak_n"),
         "peak cutting force, N": seen.peak("carton.cut_peak_n"),

@@ -10,7 +10,7 @@ from hil.contracts import FloatArray
 from hil.kinematics import rotation
 from hil.task import Draw
 from sim.tasks.kit.draws import pose_of
-from sim.tasks.kit.seen import Seen
+from sim.tasks.kit.seen import Seen, most
 
 DOWN: FloatArray = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]])
 """Axes of a tool that points down (z), columns in the base frame."""
@@ -32,9 +32,7 @@ def angle_between(turns: FloatArray, wanted: FloatArray) -> FloatArray:
 def moved(seen: Seen, draw: Draw, name: str) -> float | None:
     """How far a thing has ever been from where it was set up, m."""
     at = seen.columns(name)
-    if at is None or not len(at):
-        return None
-    return float(np.linalg.norm(at - pose_of(draw, name)[:3], axis=1).max())
+    return None if at is None else most(np.linalg.norm(at - pose_of(draw, name)[:3], axis=1))
 
 
 def quarters(turn: FloatArray) -> list[FloatArray]:

@@ -66,10 +66,7 @@ class Seen:
 
     def peak(self, label: str) -> float | None:
         """Largest value of any row."""
-        column = self.column(label)
-        if column is None or np.isnan(column).all():
-            return None
-        return float(np.nanmax(column))
+        return most(self.column(label))
 
     def end(self, values: FloatArray | None) -> float | None:
         """The last row's value of something worked out of columns, (ticks,)."""
@@ -94,6 +91,13 @@ class Seen:
         """When `holds` was true first; None where it never was or is not known."""
         rows = np.flatnonzero(holds) if holds is not None else np.empty(0, dtype=np.int64)
         return float(self.elapsed_s[rows[0]]) if len(rows) else None
+
+
+def most(values: FloatArray | None) -> float | None:
+    """Largest of a series, (ticks,), in the rows that are known; None where none is."""
+    if values is None or np.isnan(values).all():
+        return None
+    return float(np.nanmax(values))
 
 
 def exactly(name: str, value: float | None, wanted: float, unit: str = "") -> Condition:

@@ -68,3 +68,8 @@ def test_what_it_cannot_do_is_refused(table: dict[str, object], said: str) -> No
     with pytest.raises(ValidationError, match=said):
         Parameters.model_validate(table)
     assert JOB.Parameters is Parameters
+
+
+def test_a_row_that_was_lost_in_between_changes_nothing(done: Tried) -> None:
+    lost = changed(done.episode, slice(100, 101), bystander__x=float("nan"))
+    assert done.task.score(lost, done.parameters) == done.score
