@@ -12,7 +12,17 @@ from rigs.link import Fault
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
 Stage = Literal["wake", "sense", "infer", "act"]
-Need = Literal["joints", "inference", "scene", "force-torque", "tactile", "microphone", "imu"]
+Need = Literal[
+    "joints",
+    "inference",
+    "scene",
+    "force-torque",
+    "tactile",
+    "microphone",
+    "imu",
+    "tracker",
+    "camera",
+]
 """Capability that a role of the rig must have."""
 
 

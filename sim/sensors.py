@@ -20,9 +20,12 @@ from hil.contracts import (
     SensorSample,
 )
 from hil.errors import BadInput, DeadlineMissed
+from sim.moving import Mounting, Watched
 from sim.plant import Plant
 from sim.sensing.defaults import load_defaults
+from sim.sensing.imu import Imu
 from sim.sensing.tactile import Pad
+from sim.sensing.tracker import Tracker
 from sim.sensing.wrench import Wrench
 from sim.truth import PadTruth, WristTruth
 
@@ -43,6 +46,23 @@ class TouchParameters(SensorParameters):
     """Of a `sim-touch`: the fingertip `tip` of the robot."""
 
     tip: str
+
+
+class ImuParameters(SensorParameters):
+    """Of a `sim-imu`: on which link of the robot (its first tool's unless given), `at` m and `rpy`
+    rad in that link's frame."""
+
+    link: str = ""
+    at: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    rpy: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+class TrackerParameters(SensorParameters):
+    """Of a `sim-tracker`: the body of the scene that it follows, and the place of its camera in m;
+    without an `eye` nothing hides the body."""
+
+    thing: str
+    eye: tuple[float, float, float] | None = None
 
 
 class SimSensor:
@@ -154,6 +174,39 @@ def touch(role: str, plant: Plant, clock: VirtualClock, asked: TouchParameters) 
         world, _, placed = plant.truth(asked.robot)
         truth = PadTruth(world, placed, tip)
         return sensor, lambda stamp_ns: sensor.offer(stamp_ns, truth.read())
+
+    return SimSensor(role, plant, clock, asked.read_us, make)
+
+
+def imu(role: str, plant: Plant, clock: VirtualClock, asked: ImuParameters) -> SimSensor:
+    """Specific force and angular rate on a robot. Errors: BadInput for a link it does not have."""
+    figures = _with(load_defaults().imu, asked, role)
+    robot = plant.robots[asked.robot]
+    tool = next(iter(robot.tools.values()), None)
+    link = asked.link or (tool.link if tool is not None else "")
+
+    def make(seed: int, origin_ns: int) -> tuple[Imu, Callable[[int], object]]:
+        sensor = Imu(role, figures, seed, origin_ns)
+        world, _, placed = plant.truth(asked.robot)
+        mounting = Mounting(world, placed, link, asked.at, asked.rpy)
+
+        def offer(stamp_ns: int) -> object:
+            now = mounting.motion()
+            return sensor.offer(stamp_ns, now.turn, now.velocity)
+
+        return sensor, offer
+
+    return SimSensor(role, plant, clock, asked.read_us, make)
+
+
+def tracker(role: str, plant: Plant, clock: VirtualClock, asked: TrackerParameters) -> SimSensor:
+    """Pose of one body of the scene, and the confidence in it."""
+    figures = _with(load_defaults().tracker, asked, role)
+
+    def make(seed: int, origin_ns: int) -> tuple[Tracker, Callable[[int], object]]:
+        sensor = Tracker(role, figures, seed, origin_ns)
+        watched = Watched(plant.truth(asked.robot)[0], asked.thing, asked.eye)
+        return sensor, lambda stamp_ns: sensor.offer(stamp_ns, *watched.pose())
 
     return SimSensor(role, plant, clock, asked.read_us, make)
 

@@ -14,8 +14,11 @@ from hil.errors import BadInput, HilError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hil.plan.freeze import PolicyName
+    from hil.evidence.keys import SigningKey
+    from hil.judge.model import Verdict
+    from hil.plan.freeze import Plan, PolicyName
     from hil.plan.reach import Reach
+    from hil.run.campaign import Ending
     from scenarios.schema import Profile
 
 RUN_OPTIONS = [
@@ -72,19 +75,16 @@ def execute(
     models: Sequence[str],
     as_json: bool,
     files: Mapping[str, Path] | None = None,
+    without: Sequence[str] = (),
 ) -> int:
     """Freeze, run, judge, sign, report; returns the exit code. `files` are those of scenarios
-    that are not of the catalogue, by id."""
+    that are not of the catalogue, by id; `without` as `hil.plan.freeze.freeze` has it."""
     from rich.console import Console
 
     from hil.catalogue import load_rig
-    from hil.cli.progress import RunDisplay
     from hil.evidence.keys import load_or_create_key
     from hil.plan.freeze import freeze
     from hil.report.table import print_table
-    from hil.run.campaign import run_campaign
-    from hil.safety import StopRequest, stop_on_signals
-    from hil.workflow import finish
 
     rig, rig_path = load_rig(rig_name)
     plan = freeze(
@@ -94,21 +94,14 @@ def execute(
         rig_path,
         seed,
         cast("PolicyName", policy),
-        _overrides(models),
+        overrides(models),
         files,
+        without,
     )
     tell_reach(plan.reach, Console(stderr=True, highlight=False))
     key = load_or_create_key()  # before anything moves: a run that nobody can sign is wasted
-    folder = out or _default_folder(profile.name, rig.name)
-    console = Console(stderr=True, highlight=False)
-    with stop_on_signals(StopRequest()) as stop:
-        with RunDisplay(plan, console) as display:
-            ending = run_campaign(plan, folder, display, stop, jobs)
-        try:
-            verdict = finish(folder, key)
-        except (OSError, HilError) as error:
-            # what ended the run comes first: a disk that is full spoils the report as well
-            raise ending.error or error from error
+    folder = out or default_folder(profile.name, rig.name)
+    ending, verdict = carry_out(plan, folder, jobs, key, Console(stderr=True, highlight=False))
     if as_json:
         click.echo((folder / "verdict.json").read_text(encoding="utf-8"), nl=False)
     else:
@@ -128,6 +121,26 @@ def execute(
     return verdict.exit_code
 
 
+def carry_out(
+    plan: Plan, folder: Path, jobs: int, key: SigningKey, console: Console
+) -> tuple[Ending, Verdict]:
+    """Run a plan, judge it, sign it and write the report. Errors: what ended the run where it
+    left nothing to judge."""
+    from hil.cli.progress import RunDisplay
+    from hil.run.campaign import run_campaign
+    from hil.safety import StopRequest, stop_on_signals
+    from hil.workflow import finish
+
+    with stop_on_signals(StopRequest()) as stop:
+        with RunDisplay(plan, console) as display:
+            ending = run_campaign(plan, folder, display, stop, jobs)
+        try:
+            return ending, finish(folder, key)
+        except (OSError, HilError) as error:
+            # what ended the run comes first: a disk that is full spoils the report as well
+            raise ending.error or error from error
+
+
 def tell_reach(found: Sequence[Reach], console: Console) -> None:
     """Say before the run how many samples each claim needs, and what is out of reach."""
     for one in found:
@@ -135,7 +148,8 @@ def tell_reach(found: Sequence[Reach], console: Console) -> None:
         console.print(text, style="yellow" if one.short else "dim", markup=False, soft_wrap=True)
 
 
-def _overrides(models: Sequence[str]) -> Mapping[str, str]:
+def overrides(models: Sequence[str]) -> Mapping[str, str]:
+    """Folders by model name. Errors: BadInput."""
     pairs = {}
     for given in models:
         name, separator, folder = given.partition("=")
@@ -145,6 +159,7 @@ def _overrides(models: Sequence[str]) -> Mapping[str, str]:
     return pairs
 
 
-def _default_folder(profile: str, rig: str) -> Path:
+def default_folder(profile: str, rig: str) -> Path:
+    """Named after what is run, and when."""
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return Path("runs") / f"{profile}-{rig}-{now}"

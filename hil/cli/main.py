@@ -16,6 +16,7 @@ from hil.errors import HilError
 _VERBS = {
     "certify": "Run a profile on a rig, judge it, sign it and write the report.",
     "run": "Run one scenario on a rig, without certifying anything.",
+    "ablate": "Run one scenario with and without each kind of its sensors.",
     "judge": "Judge a recorded run again, from its folder alone.",
     "verify": "Check every digest, the signature and the verdict of a run folder.",
     "report": "Write the report of a run folder again.",

@@ -13,11 +13,18 @@ from hil.cli.execute import RUN_OPTIONS, add_options, execute
 @click.argument("scenario")
 @click.option("--rig", default="twin-so101", show_default=True, help="Name or .toml path of a rig.")
 @click.option("--episodes", "-n", type=click.IntRange(1, 100_000), default=1, show_default=True)
+@click.option(
+    "--without",
+    metavar="SENSOR[,SENSOR]",
+    default="",
+    help="Withhold sensors, by role or capability, from the policy; see `hil ablate`.",
+)
 @add_options(RUN_OPTIONS)
 def command(
     scenario: str,
     rig: str,
     episodes: int,
+    without: str,
     out: Path | None,
     seed: int | None,
     policy: str,
@@ -37,5 +44,5 @@ def command(
     found, path = load_scenario(scenario)
     profile = single(found.id, episodes)
     digest = sha256_bytes(canonical_json(profile.model_dump(mode="json", by_alias=True)))
-    files = {found.id: path}
-    return execute(profile, digest, rig, out, seed, policy, jobs, model, as_json, files)
+    files, withheld = {found.id: path}, tuple(filter(None, without.split(",")))
+    return execute(profile, digest, rig, out, seed, policy, jobs, model, as_json, files, withheld)

@@ -110,6 +110,7 @@ class Plan(_Part):
     policy: Literal["model", "expert", "null", "random"]
     scenarios: list[PlannedScenario]
     episodes: list[PlannedEpisode]
+    without: list[str] = Field(default_factory=list)
 
 
 class AttemptRow(_Part):

@@ -15,6 +15,7 @@ def not_said(plan: Plan, virtual: bool, verdicts: Sequence[ScenarioVerdict]) -> 
         *_of_rig(plan.rig.kind, virtual),
         *_of_links(plan),
         *_of_policy(plan.policy),
+        *_of_withheld(plan.without),
         *_of_evidence(verdicts),
         *_of_scenarios(plan.scenarios),
     )
@@ -90,6 +91,15 @@ def _of_policy(policy: str) -> list[str]:
     if policy not in named:
         return []
     return [f"The jobs were done by {named[policy]}, not by a model under test."]
+
+
+def _of_withheld(roles: Sequence[str]) -> list[str]:
+    if not roles:
+        return []
+    return [
+        f"What {', '.join(roles)} measured was withheld on purpose, from the policy and from the"
+        " record: the result is that of a policy without it."
+    ]
 
 
 def _of_evidence(verdicts: Sequence[ScenarioVerdict]) -> list[str]:

@@ -22,6 +22,7 @@ from hil.contracts import ModelImage
 from hil.errors import BadInput
 from hil.plan.links import refuse_faults, refuse_untimed, untimed_links
 from hil.plan.reach import Reach, reach, refuse_short
+from hil.plan.withheld import withheld_roles
 from hil.plugins import TASKS, load
 from hil.record.writer import episode_names
 from hil.task import StimulusTask, Task
@@ -48,12 +49,13 @@ class PlannedEpisode:
 @dataclass(frozen=True)
 class PlannedScenario:
     """A scenario with its task's validated parameters and the model that will do it, None where
-    it names none."""
+    it names none. `without` are roles of sensors that are withheld from the policy."""
 
     scenario: Scenario
     task: Task
     parameters: Any
     model: ModelImage | None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def freeze(
     policy: PolicyName = "model",
     models: Mapping[str, str] | None = None,
     files: Mapping[str, Path] | None = None,
+    without: Sequence[str] = (),
 ) -> Plan:
     """Make the plan of a run.
 
@@ -88,12 +91,19 @@ def freeze(
         policy: who decides: the scenario's model, the scripted expert, the null policy, or chance.
         models: folders to use in place of zoo models, by the model's name in the scenario.
         files: files of scenarios that are not of the catalogue, by id.
+        without: sensors to withhold from the policy, by role or capability; only for the profile
+            of `single`, as what is certified is a device with its sensors.
 
     Errors: BadInput for unknown scenarios and models, parameters out of range, a model whose
     digest differs from its card, faults in links that the rig does not have, and, but for the
     profile of `single`, which certifies nothing, a claim for which the plan cannot have samples
     enough, or one on time over a link that cannot show it.
     """
+    if without and profile.name != SINGLE:
+        raise BadInput(
+            f"profile {profile.name!r} cannot be certified without {', '.join(without)}",
+            "withhold sensors in `hil run` or `hil ablate`, which certify nothing",
+        )
     overrides = dict(models or {})
     master = profile.seed if seed is None else seed
     planned: dict[str, PlannedScenario] = {}
@@ -114,7 +124,8 @@ def freeze(
                 f"scenario {scenario.id!r} names no model that could do it",
                 "run it with --policy expert, null or random, or add [policy] model to its file",
             )
-        planned[scenario.id] = PlannedScenario(scenario, task, parameters, image)
+        withheld = withheld_roles(scenario, without)
+        planned[scenario.id] = PlannedScenario(scenario, task, parameters, image, withheld)
         rows.append(_scenario_row(scenario, entry, path, parameters, rig))
     if overrides:
         raise BadInput(
@@ -145,6 +156,8 @@ def freeze(
         "models": [_model_row(name, *pair) for name, pair in sorted(cards.items())],
         "episodes": [vars(episode) for episode in episodes],
     }
+    if without:
+        data["without"] = [role for one in planned.values() for role in one.without]
     found = tuple(
         one for entry in profile.scenarios for one in _reach(planned[entry.id], entry, master, rig)
     )

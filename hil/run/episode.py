@@ -178,7 +178,7 @@ def _embodied(
     points = round((loop.duration_s or 0) * loop.rate_hz)
     capacity = loop.most_ticks(points)
     notes.log = tick_log(stop, capacity)
-    sensors = sensors_of(bench, planned.scenario.needs)
+    sensors = sensors_of(bench, planned.scenario.needs, planned.without)
     senses = Senses(bench.clock, goal, scene if task.tracks else None, sensors, capacity)
     notes.job = job = EmbodiedJob(
         task=task,

@@ -20,6 +20,7 @@ TRACKER = "tracker"
 
 _POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
 
+
 class Sampled(Protocol):
     """What is asked of a sensor in a tick, as `hil.contracts.Sensor` has it."""
 
@@ -53,9 +54,7 @@ def sensors_of(
     """The sensors that a scenario needs, by role; those `without` which the policy has to do are
     withheld. Errors: CapabilityMissing."""
     found = {role: bench.sensor(role) for role, needed in needs.items() if needed in SENSING}
-    return {
-        role: Withheld(sensor) if role in without else sensor for role, sensor in found.items()
-    }
+    return {role: Withheld(sensor) if role in without else sensor for role, sensor in found.items()}
 
 
 class Senses:

@@ -19,6 +19,8 @@ from hil.contracts import FloatArray
 from hil.kinematics import rotation
 from sim.robots.urdf import Body, Box, Cylinder, Inertial, Link, Part, Shape, Sphere
 from sim.scenery.element import Robots, Stage
+from sim.scenery.material import Made, declare, largest_dimension
+from sim.scenery.sight import hidden_share
 from sim.world import Placed, Surface, blown_up
 
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
@@ -106,6 +108,9 @@ class BodySpec(Table):
     (measured: a peg of 90 mm turned by 0.7 degrees a second between two pads at 30 N)."""
     tracked: bool = False
     """Of a fixed thing: the tracker tells its pose, as it does of all that are free."""
+    material: str = ""
+    """How it sounds: a name of `sim/sensing/materials.toml`; empty is as a microphone's table
+    has it."""
 
 
 class Thing:
@@ -120,12 +125,17 @@ class Thing:
             stage.world.bullet.changeDynamics(
                 self._placed.uid, -1, frictionAnchor=1, physicsClientId=stage.world.client
             )
+        if spec.material:
+            made = Made(spec.material, largest_dimension(spec.parts), spec.mass)
+            declare(stage.world, self._placed, made)
         stage.claim(spec.name, self._placed)
         self._robots = Robots(stage, self._placed)
         bullet, client = stage.world.bullet, stage.world.client
         facts = bullet.getDynamicsInfo(self._placed.uid, -1, physicsClientId=client)
         # PyBullet tells where the centre of mass is, along the principal axes
         self._from_centre = bullet.invertTransform(facts[3], facts[4])
+        self._columns = [f"{spec.name}.{column}" for column in COLUMNS]
+        self._force_column = f"{spec.name}.robot_n"
 
     @property
     def solids(self) -> Sequence[Placed]:
@@ -138,24 +148,30 @@ class Thing:
         return {self._spec.name: np.array([*at, *turn])}
 
     def witness(self) -> Mapping[str, float]:
-        name = self._spec.name
-        seen = {} if self._spec.fixed else self._moving(name)
-        now = self._robots.force()
-        seen[f"{name}.robot_n"] = now
+        seen = {} if self._spec.fixed else self._moving()
+        seen[self._force_column] = self._robots.force()
         return seen
 
     def show(self) -> None:
         """It looks the same in every state."""
 
-    def _moving(self, name: str) -> dict[str, float]:
+    def hidden(self, eye: Triple) -> float:
+        return hidden_share(self._world, self._placed.uid, eye)
+
+    def _moving(self) -> dict[str, float]:
         bullet, client = self._world.bullet, self._world.client
         (x, y, z), (qx, qy, qz, qw) = self._pose()
         linear, angular = bullet.getBaseVelocity(self._placed.uid, physicsClientId=client)
         speed, spin = math.hypot(*linear), math.hypot(*angular)
-        if not (speed <= SPEED_BOUND and math.hypot(x, y, z) <= PLACE_BOUND):
-            raise blown_up(f"{name} is at ({x:g}, {y:g}, {z:g}) m and moves at {speed:g} m/s")
+        known = math.isfinite(spin) and math.hypot(x, y, z) <= PLACE_BOUND
+        if not (speed <= SPEED_BOUND and known):
+            name = self._spec.name
+            raise blown_up(
+                f"{name} is at ({x:g}, {y:g}, {z:g}) m, moves at {speed:g} m/s and turns"
+                f" at {spin:g} rad/s"
+            )
         values = (x, y, z, qx, qy, qz, qw, speed, spin)
-        return {f"{name}.{column}": value for column, value in zip(COLUMNS, values, strict=True)}
+        return dict(zip(self._columns, values, strict=True))
 
     def _pose(self) -> tuple[Triple, Four]:
         bullet = self._world.bullet

@@ -1,35 +1,41 @@
-"""What a tracker sees of a scene: true poses, sampled on its own grid, late and with noise.
+"""What a tracker sees of a scene: true poses, sampled on its own grid, late and with errors.
 
-Stamps are plant steps, so that a tracked pose does not depend on when somebody asks.
+Stamps are plant steps, so that a tracked pose does not depend on when somebody asks. What becomes
+of a pose, `sim.sensing.tracker` says.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, FiniteFloat
 
+from hil.clock import NS_PER_S
 from hil.config import validate
 from hil.contracts import FloatArray
-from sim.scenery.element import Element
+from sim.scenery.element import Element, Hideable
+from sim.sensing.streams import stream
+from sim.sensing.tracker import Errors, Gaze
 
 _FAR = 1 << 62
 
 
-class TrackerSpec(BaseModel):
+class TrackerSpec(Errors):
     """`tracker` of a draw. `rate_hz` = 0 measures once, when the scene is arranged.
 
-    Standard deviations per axis: `noise_m` of positions, `noise_rad` of rotations. A pose is
-    seen `delay_s` after it was true.
+    A pose is seen `delay_s` after it was true, and up to `jitter_s` more; `dropout` is the
+    probability that all poses of an instant are lost. With an `eye`, the place of a camera in m,
+    what hides a thing from it counts; without, nothing is ever hidden.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     rate_hz: float = Field(default=0.0, ge=0, le=1000)
     delay_s: float = Field(default=0.0, ge=0, le=1)
-    noise_m: float = Field(default=0.0, ge=0, le=0.1)
-    noise_rad: float = Field(default=0.0, ge=0, le=1)
+    jitter_s: float = Field(default=0.0, ge=0, le=1)
+    dropout: float = Field(default=0.0, ge=0, le=1)
+    eye: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     seed: int = Field(default=0, ge=0)
 
 
@@ -38,14 +44,15 @@ class Tracking:
 
     def __init__(self, elements: Sequence[Element], table: object, step_hz: int) -> None:
         given = table if isinstance(table, dict) else {}
-        self._spec = validate(dict(given), TrackerSpec, "tracker of the scene")
-        self._elements = elements
-        self._rng = np.random.default_rng(self._spec.seed)
-        rate = self._spec.rate_hz
-        self._period = max(1, round(step_hz / rate)) if rate else 0
-        self._delay = round(self._spec.delay_s * step_hz)
+        self._spec = spec = validate(dict(given), TrackerSpec, "tracker of the scene")
+        self._elements, self._step_hz = elements, step_hz
+        chance = [stream(spec.seed, "outliers", str(n)) for n in range(len(spec.outliers))]
+        noise = np.random.default_rng(spec.seed)
+        self._gaze = Gaze(spec, noise, chance, "tracker of the scene")
+        self._fates = stream(spec.seed, "tracker", "fate")
+        self._period = max(1, round(step_hz / spec.rate_hz)) if spec.rate_hz else 0
         self._waiting: deque[tuple[int, dict[str, FloatArray]]] = deque()
-        self._seen = self._measured()
+        self._seen = self._measured(0)
 
     @property
     def seed(self) -> int:
@@ -58,43 +65,36 @@ class Tracking:
 
     def follow(self, done: int) -> None:
         """Measure, if step `done` is on the tracker's grid."""
-        if self._period and done % self._period == 0:
-            self._waiting.append((done + self._delay, self._measured()))
+        if not self._period or done % self._period:
+            return
+        poses = self._measured(done)
+        # both are drawn every time: another probability leaves later draws alone
+        late, lost = self._fates.random(2)
+        if lost < self._spec.dropout:
+            return
+        known = done + round((self._spec.delay_s + late * self._spec.jitter_s) * self._step_hz)
+        if self._waiting:
+            known = max(known, self._waiting[-1][0])
+        self._waiting.append((known, poses))
 
     def newest(self, done: int) -> dict[str, FloatArray]:
-        """The newest poses that may be known after `done` steps."""
+        """The newest poses that may be known after `done` steps; what was not seen is not in."""
         while self._waiting and self._waiting[0][0] <= done:
             self._seen = self._waiting.popleft()[1]
         return {name: pose.copy() for name, pose in self._seen.items()}
 
-    def _measured(self) -> dict[str, FloatArray]:
-        return {
-            name: self._spoilt(pose)
-            for element in self._elements
-            for name, pose in element.poses().items()
-        }
-
-    def _spoilt(self, pose: FloatArray) -> FloatArray:
-        """(7,) with a quaternion, (4,) with a yaw, or a position (3,)."""
-        spec, found = self._spec, pose.copy()
-        found[:3] += self._rng.normal(0.0, 1.0, 3) * spec.noise_m
-        if len(pose) == 4:
-            found[3] += self._rng.normal() * spec.noise_rad
-        elif len(pose) == 7:
-            found[3:] = _turned(pose[3:], self._rng.normal(0.0, 1.0, 3) * spec.noise_rad)
+    def _measured(self, done: int) -> dict[str, FloatArray]:
+        since_ns = done * NS_PER_S // self._step_hz
+        found: dict[str, FloatArray] = {}
+        for element in self._elements:
+            poses = element.poses()
+            hidden = self._hidden(element) if poses else 0.0
+            for name, pose in poses.items():
+                told = self._gaze.seen(pose, hidden, since_ns)[0]
+                if not math.isnan(sum(told.tolist())):
+                    found[name] = told
         return found
 
-
-def _turned(quaternion: FloatArray, vector: FloatArray) -> FloatArray:
-    """A quaternion x, y, z, w after a small rotation vector in rad: q + v q / 2, normalised."""
-    x, y, z, w = quaternion
-    vx, vy, vz = vector / 2
-    found = np.array(
-        [
-            x + vx * w + vy * z - vz * y,
-            y - vx * z + vy * w + vz * x,
-            z + vx * y - vy * x + vz * w,
-            w - vx * x - vy * y - vz * z,
-        ]
-    )
-    return found / float(np.linalg.norm(found))
+    def _hidden(self, element: Element) -> float:
+        eye = self._spec.eye
+        return element.hidden(eye) if eye is not None and isinstance(element, Hideable) else 0.0

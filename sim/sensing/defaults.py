@@ -6,6 +6,8 @@ import tomllib
 from importlib.resources import files
 
 from hil.config import validate
+from sim.sensing.camera import CameraModel
+from sim.sensing.friction import Scrape
 from sim.sensing.imu import ImuModel
 from sim.sensing.microphone import MicrophoneModel
 from sim.sensing.tables import Table
@@ -17,13 +19,15 @@ _TABLE = "defaults.toml"
 
 
 class Defaults(Table):
-    """One model of each kind."""
+    """One model of each kind, and the surfaces that a microphone hears slide."""
 
     wrench: WrenchModel
     tactile: PadModel
     tracker: TrackerModel
     imu: ImuModel
     microphone: MicrophoneModel
+    scrape: Scrape
+    camera: CameraModel
 
 
 def load_defaults() -> Defaults:

@@ -44,7 +44,7 @@ class Ear(Table):
         least_pa: root mean square below which nothing is a sound, for quiet rooms.
     """
 
-    frame_s: float = Field(0.001, ge=0.0005, le=0.01)
+    frame_s: float = Field(default=0.001, ge=0.0005, le=0.01)
     rise_db: Positive = 9.0
     jump_db: Positive = 6.0
     refractory_s: Positive = 0.03

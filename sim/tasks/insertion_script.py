@@ -34,12 +34,12 @@ ENTRY_M = 0.0012
 """How deep the leaning corner reaches into the hole."""
 TOUCH_N, BLOW_N = 3.0, 8.0
 """Felt when something is touched slowly, and more than what speeding up and slowing down feels
-like."""
+like at `LOWER_M_S`: every new set-point jolts the tool a little, the more the faster it goes."""
 PROBE_M_S, LOWER_M_S = 0.006, 0.03
 PRESS_N, PRESSED_M_S = 6.0, 0.001
 """Axial force with which a peg that is held up is pressed on, and how fast that is sought."""
 NEAR_FLOOR_M, LOWERING_S = 0.0015, 5.0
-SEEK_M, SEEK_TURN_RAD, SEEK_S, SEEK_RAD_S = 0.0005, 0.02, 1.5, 8.0
+SEEK_M, SEEK_TURN_RAD, SEEK_S, SEEK_RAD_S = 0.001, 0.02, 3.0, 8.0
 """Largest circle and turn of a peg that seeks its hole, when they are reached, and its speed."""
 YIELD_M_S_N = 5e-5
 """Sideways speed of the peg away from what pushes it, for a newton."""
@@ -131,7 +131,7 @@ def _felt(
     yield from peg.wrist.tare(TARE_S)
     low = peg.hand_for_corner(first - ENTRY_M * up, axes)
     yield from peg.hand.reach(
-        low, axes, 0.04, near=0.0002, until=lambda: peg.wrist.force()[2] > BLOW_N
+        low, axes, LOWER_M_S, near=0.0002, until=lambda: peg.wrist.force()[2] > BLOW_N
     )
     touched = []
     for way in (ahead, aside, ahead):

@@ -113,6 +113,7 @@ CASES = [
     Case(
         "load-cell", "load-cell", Made("load-cell", {"load": [3.0]}, {"most_n": 20.0}), NO_TARGETS
     ),
+    Case("bota", "bota-ft", Made("bota-ft", {"load": [1, 2, 3, 0, 0, 0]}), NOTHING_TO_READ),
     Case("camera", "camera", "twin-camera", NO_LINE),
 ]
 
@@ -123,7 +124,11 @@ NO_CASE = {
     "sim-arm": "no line: an object of the simulation",
     "sim-terminal": "no line: an object of the simulation",
     "sim-scene": "no line: an object of the simulation",
+    "sim-camera": "no line: an object of the simulation",
+    "sim-imu": "no line: an object of the simulation",
+    "sim-microphone": "no line: an object of the simulation",
     "sim-touch": "no line: an object of the simulation",
+    "sim-tracker": "no line: an object of the simulation",
     "sim-wrench": "no line: an object of the simulation",
 }
 

@@ -46,6 +46,20 @@ TWIN_OF = {
 }
 """The rig of each device, and its twin."""
 
+ARMS = {
+    "sim-panda": ("twin-panda", "twin-panda-brisk"),
+    "sim-panda-belt": ("twin-panda-belt",),
+    "sim-panda-cable": ("twin-panda-cable",),
+    "sim-panda-force": ("twin-panda-force",),
+    "sim-panda-wipe": ("twin-panda-wipe",),
+    "sim-six-axis": ("twin-six-axis",),
+    "sim-six-axis-driver": ("twin-six-axis-driver",),
+    "sim-six-axis-knife": ("twin-six-axis-knife",),
+}
+"""Simulated arms, and their twins: drives that nobody makes, so that there is no real rig."""
+
+OTHER_PLANT = {"twin-panda-brisk": "panda-brisk"}
+
 STANDS_FOR = {"plant-scene": "operator-scene"}
 """Drivers of a twin that take the place of another one's on the bench."""
 
@@ -94,7 +108,8 @@ def built(device: DeviceTable, address: str, base: Path) -> Device:
 
 def test_every_rig_of_a_device_has_a_twin_and_no_twin_stands_alone() -> None:
     assert sorted(TWIN_OF) == of_kind("real")
-    assert sorted(TWIN_OF.values()) == of_kind("twin")
+    of_arms = [name for names in ARMS.values() for name in names]
+    assert sorted([*TWIN_OF.values(), *of_arms]) == of_kind("twin")
 
 
 @pytest.mark.parametrize("name", RIGS)
@@ -172,6 +187,16 @@ def test_twin_has_the_roles_drivers_and_models_of_its_device(name: str, twin_nam
     (real, _), (twin, _) = load_rig(name), load_rig(twin_name)
     assert offered(twin) == offered(real)
     assert (real.limits is None) == (twin.limits is None)
+
+
+@pytest.mark.parametrize(("name", "twin_name"), [(n, t) for n, ts in ARMS.items() for t in ts])
+def test_twin_of_a_simulated_arm_has_its_plant_roles_and_limits(name: str, twin_name: str) -> None:
+    (simulated, _), (twin, _) = load_rig(name), load_rig(twin_name)
+    assert simulated.sim is not None
+    assert twin.twin is not None
+    assert twin.twin.plant == OTHER_PLANT.get(twin_name, simulated.sim.plant)
+    assert {one.role for one in twin.devices} == {one.role for one in simulated.devices}
+    assert twin.limits == simulated.limits
 
 
 def offered(rig: Rig) -> Sequence[tuple[str, str, list[object]]]:

@@ -60,3 +60,11 @@ def test_nothing_is_told_where_nothing_was_done(tmp_path: Path, link: dict[str, 
     text = " ".join(judged(tmp_path / "run", {"faults": [], "untimed": ""}, link).not_said)
     assert "faults" not in text
     assert "Nothing is said of latency" not in text
+
+
+def test_sensors_that_were_withheld_are_told(tmp_path: Path) -> None:
+    run = build_run(tmp_path / "run")
+    plan = {**run.plan, "without": ["left", "ear"]}
+    text = " ".join(judge(replace(run, plan=plan), TASKS).not_said)
+    assert "What left, ear measured was withheld on purpose" in text
+    assert "withheld" not in " ".join(judged(tmp_path / "whole", {}).not_said)
