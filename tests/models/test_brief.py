@@ -113,3 +113,17 @@ def test_an_answer_of_another_form_is_refused(draw: Any) -> None:
         told.act({"reach": np.zeros((1, 8), np.float32)}, _view())
     with pytest.raises(ModelRefused, match="has 3 numbers"):
         told.observe(_view(memory=np.zeros(3)))
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf, 1e30])
+def test_an_answer_that_is_no_pose_is_no_target_beyond_the_ranges(draw: Any, answer: float) -> None:
+    """What is not finite the loop takes for no answer, and says so in the record."""
+    told, view = JOB.briefed(draw), _view()
+    assert told.brief is not None
+    reach = np.full((1, len(told.brief.answers())), answer, dtype=np.float32)
+    target = told.act({"reach": reach}, view)
+    robot = panda.robot()
+    if np.isfinite(answer):
+        assert ((target >= robot.lower) & (target <= robot.upper)).all()
+    else:
+        assert np.isnan(target).all()

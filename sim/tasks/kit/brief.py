@@ -111,7 +111,7 @@ class Brief:
 
     def act(self, reach: NDArray[np.float32], view: View) -> FloatArray:
         """Targets (n,), rad, by damped least squares from the last ones, as far as motors' ranges
-        and speeds allow in a tick."""
+        and speeds allow in a tick; NaN for an answer that is not finite."""
         wanted = reach.astype(np.float64).reshape(-1)
         if wanted.size != 9 * len(self.arms) + len(self.others):
             raise ModelRefused(
@@ -119,6 +119,8 @@ class Brief:
                 f" told {', '.join(self.answers())}",
                 "use a network that was taught on this robot",
             )
+        if not np.isfinite(wanted).all():
+            return np.full(len(view.target), np.nan)  # which the loop takes for no answer
         desk = Desk()
         desk.look(view)
         desk.tick_s = view.elapsed_s / max(1, view.tick)
